@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from reader.answering.extractive.extract import extract
 from reader.answering.extractive.overview import overview
+from reader.answering.extractive.text_itself import of_text
 from reader.answering.passages import Passages, Source
+from reader.answering.refusal import NOT_SAID
 from reader.answering.requests import understand
 from reader.answering.text.outline import sections
 from storage import PageRecord
@@ -95,10 +98,46 @@ def test_numbers_above_twelve_are_words_too() -> None:
     assert "Now began day 5." in said("Summarise chapter 22", text)
 
 
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What is the second chapter called?", "II. THE STORM"),
+        ("Was passiert im zweiten Kapitel?", "II. THE STORM: Now began day 4."),
+        ("What's the title of the last chapter but one?", "IV. HOME"),
+        ("Name the third chapter from the end.", "III. THE FERRY"),
+        ("Comment s'appelle l'avant-dernier chapitre ?", "IV. HOME"),
+        ("Which chapter comes after The Storm?", "III. THE FERRY"),
+        ("What is the name of the chapter before “Home”?", "III. THE FERRY"),
+        ("What comes after the last chapter?", NOT_SAID),
+        ("What number is the chapter The Ferry?", "III. THE FERRY"),
+        ("What are the last two chapters called?", "• IV. HOME\n• V. TEA"),
+        ("List the titles of chapters 2 to 3.", "• II. THE STORM\n• III. THE FERRY"),
+        ("How many chapters are there?", "5\n• I. THE SOUND\n• II. THE STORM\n• III. THE FERRY\n• IV. HOME\n• V. TEA"),
+        ("What is chapter 6 called?", NOT_SAID),
+        ("On which page does chapter 2 begin?", "page 12: Now began day 4."),
+        ("What is the second story called?", None),
+    ],
+)
+def test_chapters_behind_an_introduction_are_known_by_number_and_place(question: str, answer: str | None) -> None:
+    book = ["I. THE AUTHOR", "II. THE RIVER", "I. THE SOUND", "II. THE STORM", "III. THE FERRY", "IV. HOME", "V. TEA"]
+    asked = source(novel(*book))
+    found = extract(question, question, [asked], Passages([asked]), None)
+    assert (found and found.text[: len(answer or "")]) == answer
+
+
 def test_books_have_their_numbered_chapters() -> None:
     assert titles(novel("BOOK I", "I", "II", "III", "BOOK II", "I", "II", "III")) == [
         "BOOK I", "I", "II", "III", "BOOK II", "I", "II", "III",
     ]  # fmt: skip
+
+
+def test_chapters_are_looked_for_where_the_labels_of_a_pdf_name_parts_alone() -> None:
+    text = novel("CHAPTER ONE: The Sound", "CHAPTER TWO: The Storm", "CHAPTER THREE: The Ferry")
+    made = source(text, len(text) // 3)
+    pages = tuple(replace(page, label=f"{page.number} — THE FERRY") for page in made.pages)
+    found = of_text("What is the third chapter called?", [replace(made, pages=pages)])
+    assert found is not None
+    assert found.text == "CHAPTER THREE: The Ferry"
 
 
 def test_a_title_in_capitals_may_stand_right_below() -> None:

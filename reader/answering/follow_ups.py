@@ -11,7 +11,25 @@ from collections.abc import Sequence
 
 from reader.answering.refusal import says_nothing
 from reader.answering.requests import searched, understand
-from reader.answering.text.words import STOP_WORDS, bare
+from reader.answering.text.pronouns import french_pronoun, with_name
+from reader.answering.text.things import (
+    ASKING,
+    ASKS_FOR_ONE,
+    BE,
+    BY,
+    DETERMINERS,
+    DO,
+    IS_DO,
+    IS_VERB,
+    LITTLE,
+    PERSON,
+    PREPOSITION,
+    QUESTION,
+    THING,
+    named_things,
+    says_something,
+)
+from reader.answering.text.words import bare
 from reader.answering.turns import MOST_TURNS, asks_again, asks_for_words, is_aside
 
 _MOST_CHARS = 200
@@ -24,29 +42,8 @@ _FRAGMENT_WORDS, _ASKING_WORDS = 7, 2
 
 _Turn = tuple[str, str]
 """A question, and its answer."""
-_BE = r"(?:is|are|was|were)"
-_DO = r"(?:do|does|did)"
-_VERB = (
-    rf"(?:{_BE}|{_DO}|has|have|had|can|could|may|might|must|shall|should|will|would"
-    r"|ist|sind|war|waren|wird|wurden?|werden|hat|haben|hatten?|kann|darf|muss|soll|est|sont|était|ont|es|son|fue)"
-)
-_PREPOSITIONS = """
-    about above after against at before behind below by during for from in of on over since to under until with without between
-    through into an auf aus bei für gegen im mit nach seit über um von vom vor wegen zu zum zur à au avec chez dans depuis du de en
-    par pendant pour sans sur con desde para por sin
-""".split()  # noqa: SIM905 - words are easier to read and to keep than quotation marks
-_PREPOSITION = rf"(?:out of|{'|'.join(_PREPOSITIONS)})"
-_BEFORE = re.compile(rf"\b(?:{_PREPOSITION} )+", re.I)
-_ASKING = (
-    rf"(?:{_PREPOSITION} ){{0,2}}(?:how (?:many|much)(?: (?!{_VERB}\b)[\w'’-]+){{0,3}}|how(?: (?!{_VERB}\b)\w+)?"
-    rf"|(?:which|whose|what) (?!{_VERB}\b)[\w'’-]+(?: (?!{_VERB}\b)[\w'’-]+){{0,2}}(?= {_VERB}\b|$)|(?:which|whose) \w+"
-    rf"|wie ?viele? (?!{_VERB}\b)\w+|wie (?:lange|oft|viel|hoch|alt|weit|groß|teuer)|welche[nmrs]? \w+"
-    rf"|quel(?:le)?s? (?!{_VERB}\b)\w+|combien de \w+"
-    r"|who|whom|what|when|where|why|wer|wen|wem|was|wann|wo|wohin|woher|warum|wieso|weshalb|wie|qui|que|quoi|quand|où|pourquoi"
-    r"|comment|combien|qui[eé]n|qué|cu[aá]ndo|d[oó]nde|c[oó]mo|por qué)\b"
-)
+_BEFORE = re.compile(rf"\b(?:{PREPOSITION} )+", re.I)
 _IS_SHORT = re.compile(r"\b(wh(?:at|o|ere|en)|how)['’]s\b", re.I)
-_QUESTION = re.compile(rf"(?P<asking>{_ASKING})(?:,? (?P<rest>.+))?", re.I | re.S)
 _AND = r"(?:(?:ok|okay)\b[, ]+)?(?:and|but|und|aber|et|mais|y|pero)\b[, ]+"
 _ABOUT = re.compile(
     rf"(?:(?:{_AND})?(?:(?:what|how) about|what of|was ist mit|wie (?:ist es|sieht es) (?:mit|bei)|qu['’]en est-il de|qué tal)\b"
@@ -55,20 +52,11 @@ _ABOUT = re.compile(
     re.I,
 )
 _CLAUSE_ASKED = re.compile(
-    rf"(?P<asking>{_ASKING})(?:(?:(?<=when)|(?<=why)) {_BE} (?:that|it|this)| war das|(?<=how) come|(?P<negated> (?:not|nicht|pas))"
+    rf"(?P<asking>{ASKING})(?:(?:(?<=when)|(?<=why)) {BE} (?:that|it|this)| war das|(?<=how) come|(?P<negated> (?:not|nicht|pas))"
     r"|(?: so)?(?: (?:more|less|fewer|many|much|few|little|high|low|long|late|early|expensive|cheap))?)?"
-    rf"(?P<more> {_PREPOSITION} [\w'’-]+(?: [\w'’-]+)?)?",
+    rf"(?P<more> {PREPOSITION} [\w'’-]+(?: [\w'’-]+)?)?",
     re.I,
 )
-_DETERMINERS = {
-    word: kind
-    for kind, words in (
-        ("the", "the this these those der die das dem den le la les el los las"),
-        ("a", "a an another one two three eine ein einen einem einer un une uno una"),
-        ("my", "my our your mein meine meinen unser mon ma mes mi mis"),
-    )
-    for word in words.split()
-}
 _ORDINALS = [
     ("first|erste[nrs]?|premi(?:er|ère)|primer[oa]?", 0),
     ("second|zweite[nrs]?|deuxième|seconde|segund[oa]", 1),
@@ -95,12 +83,6 @@ _KINDS = [
     )
 ]
 """What takes the place of a word of its own kind: ordinals, years, weekdays, months, numbers."""
-_ADVERBS = """
-    here now then still ever today usually already please there later again back else er sie es ihn ihm il elle ils elles
-""".split()  # noqa: SIM905 - words are easier to read and to keep than quotation marks
-_LITTLE = (STOP_WORDS - {"s"}) | {*_PREPOSITIONS, *_ADVERBS, ","} | _DETERMINERS.keys()
-_PARTICIPLE = re.compile(r"\w*(?:ed|en|wn|ght|ilt|old|eld|ade|one|aid|ept|ung|uck|ing|orn|et|due|open|free)", re.I)
-_IS_VERB, _IS_DO, _IS_BE = (re.compile(words, re.I) for words in (_VERB, _DO, _BE))
 _PRONOUN = re.compile(
     r"\b(?:(?P<whose>his|its|their|her(?= (?!(?:at|in|on|to|for|with|by|and|or|do|as|from|when|then|now)\b)\w))"
     r"|he|she|it|they|him|her|them)\b",
@@ -110,13 +92,11 @@ _OF_PEOPLE = re.compile(r"\b(?:he|she|his|him|her)\b", re.I)
 _OWNED = re.compile(r"(?:his|her|its|their|sein|seine|ihre?|sa|son|ses|sus?|leurs?) ", re.I)
 _OF_SEVERAL = re.compile(r"they|them|their", re.I)
 _SEVERAL = re.compile(r"(?<!s)s$|\band\b|\bund\b|\bet\b|\bmen$|\bwomen$|\bpeople$|\bchildren$", re.I)
-_NO_THING_BEHIND = "i he she it they we you er sie es ich wir il elle so too very not".split()  # noqa: SIM905 - as above
 _YES_OR_NO = re.compile(r"yes|no|ja|nein|oui|non|s[ií]", re.I)
-_NO_VERB = re.compile(rf"(?:{_ASKING} )?(?:{_DO}|has|have|had|can|could|may|must|should|will|would) \w+", re.I)
+_NO_VERB = re.compile(rf"(?:{ASKING} )?(?:{DO}|has|have|had|can|could|may|must|should|will|would) \w+", re.I)
 _THIS = (["that"], ["this"], ["it"])
-_OWNER = ("’s", "'s")
 _MEASURE = re.compile(r"an? (?:minute|hour|day|night|week|month|year|visit|person)|each|every", re.I)
-_THAT = re.compile(rf"(?P<before>(?:how much|how \w+|what|where|who) {_BE} )(?:that|this)", re.I)
+_THAT = re.compile(rf"(?P<before>(?:how much|how \w+|what|where|who) {BE} )(?:that|this)", re.I)
 _POINTS_BACK = re.compile(r"\b(?:that|this|these|those|there)(?: (?:too|either|as well|then|now))?$", re.I)
 _CONJUNCTION = re.compile(r"\b(?:that|when|while|because|after|before|if|how) (?:he|she|it|they)\b", re.I)
 _NAMES_NOTHING = re.compile(
@@ -124,12 +104,9 @@ _NAMES_NOTHING = re.compile(
     r"|\bhow long (?:does|did|will|would|can) it take\b|\b(?:is|was) it (?:that|to|\w+ to)\b|\bit been since\b|\btime is it\b",
     re.I,
 )
-_BY = "(?:(?:by|von|par|por) )?"
-_PERSON, _THING = "who|whom|wer|we[nm]|qui|qui[eé]n", r"(?:which|whose) \w+|what(?: else)?"
-_ASKS_PERSON = re.compile(f"{_BY}(?:{_PERSON})", re.I)
-_ASKS_WHO = re.compile(rf"{_BY}(?:{_PERSON}|which \w+)", re.I)
-_ASKS_WHAT = re.compile(f"{_BY}(?:{_THING})", re.I)
-_ASKS_FOR_ONE = re.compile(f"{_BY}(?:{_PERSON}|{_THING})", re.I)
+_ASKS_PERSON = re.compile(f"{BY}(?:{PERSON})", re.I)
+_ASKS_WHO = re.compile(rf"{BY}(?:{PERSON}|which \w+)", re.I)
+_ASKS_WHAT = re.compile(f"{BY}(?:{THING})", re.I)
 _COUNTED = re.compile(r"how many (?P<things>\w+)", re.I)
 _WHY = re.compile("(?:and |but |und |et )?(?:why|warum|pourquoi)", re.I)
 _COUNTS = re.compile(r"\b(?:more|less|fewer|total|altogether|sum|difference|together)\b", re.I)
@@ -164,7 +141,7 @@ def _leans(question: str) -> bool:
         or _POINTS_BACK.search(own)
         or _asks_to_count(own)
         or _open_one(own)
-        or not (_things(own) or _PRONOUN.search(own))
+        or not (named_things(own) or _PRONOUN.search(own))
     ):
         return True
     begins = _ABOUT.match(own)
@@ -174,7 +151,7 @@ def _leans(question: str) -> bool:
 def _says_much(question: str) -> bool:
     """Whether a question that is not understood may be what the next one leans on."""
     own = bare(question).casefold()
-    is_said = any(map(_says_something, own.split())) and not _asks_to_count(own) and not _ABOUT.match(own)
+    is_said = any(map(says_something, own.split())) and not _asks_to_count(own) and not _ABOUT.match(own)
     return is_said or not _leans(question)
 
 
@@ -195,17 +172,21 @@ def _written_out(question: str, topic: Sequence[_Turn]) -> str:
         return question
     begins = _ABOUT.match(own)
     rest = own[begins.end() :] if begins else own
-    if (found := _CLAUSE_ASKED.fullmatch(rest)) and len(_BEFORE.sub("", found["asking"]).split()) <= _ASKING_WORDS:
+    if (
+        not french_pronoun(rest)
+        and (found := _CLAUSE_ASKED.fullmatch(rest))
+        and len(_BEFORE.sub("", found["asking"]).split()) <= _ASKING_WORDS
+    ):
         if found["negated"]:
-            things = [thing[1] for thing in _things(before)] or [len(" ".join(before.split()[:2]))]
+            things = [thing[1] for thing in named_things(before)] or [len(" ".join(before.split()[:2]))]
             before = f"{before[: things[0]]}{found['negated']}{before[things[0] :]}"
         written = _clause(found["asking"], before, said, found["more"] or "")
     elif _is_fragment(rest, is_sure=begins is not None):
         words = rest if _ONE.fullmatch(rest) else _named(rest, turns)
         written = "" if _OWNED.match(rest) else _put_in(turns, words)
     else:
-        written = _named(rest, turns) if _QUESTION.match(rest) or _IS_VERB.match(rest) else own
-        if written == own or (written == rest and not _things(rest)):
+        written = _named(rest, turns) if QUESTION.match(rest) or IS_VERB.match(rest) or french_pronoun(rest) else own
+        if written == own or (written == rest and not named_things(rest)):
             return question
     return f"{written}?" if written else question
 
@@ -213,11 +194,11 @@ def _written_out(question: str, topic: Sequence[_Turn]) -> str:
 def _is_fragment(words: str, *, is_sure: bool) -> bool:
     """Whether words are no question but what is put in the place of others, as in "in 2019"."""
     own = words.casefold().split()
-    if len(own) > _FRAGMENT_WORDS or any(map(_IS_VERB.fullmatch, own)) or re.search(rf"(?<!\w){_ASKING}", words, re.I):
+    if len(own) > _FRAGMENT_WORDS or any(map(IS_VERB.fullmatch, own)) or re.search(rf"(?<!\w){ASKING}", words, re.I):
         return False
-    if not any(map(_says_something, own)) and own[1:] not in _THIS and not _ONE.fullmatch(words):
+    if not any(map(says_something, own)) and own[1:] not in _THIS and not _ONE.fullmatch(words):
         return False
-    return is_sure or bool(re.match(rf"{_PREPOSITION} ", words, re.I))
+    return is_sure or bool(re.match(rf"{PREPOSITION} ", words, re.I))
 
 
 def _plain(question: str) -> str:
@@ -231,17 +212,17 @@ def _short(answer: str) -> str:
 
 def _clause(asking: str, before: str, said: str, more: str) -> str:
     """What a word of asking alone asks of the question before it: "when", of "Why was she sold?"."""
-    found = _QUESTION.fullmatch(before)
+    found = QUESTION.fullmatch(before)
     if found is None:
-        return f"{asking} {before[0].lower()}{before[1:]}" if _IS_VERB.match(before) else ""
+        return f"{asking} {before[0].lower()}{before[1:]}" if IS_VERB.match(before) else ""
     if not found["rest"] or found["asking"].casefold() == asking.casefold():
         return ""
     verb, _, others = found["rest"].partition(" ")
     if verb.casefold().startswith("happen"):
         return ""
-    is_aux = bool(_IS_VERB.fullmatch(verb))
-    is_subject = _ASKS_WHO.fullmatch(found["asking"]) or (_ASKS_FOR_ONE.fullmatch(found["asking"]) and not is_aux)
-    if is_subject and not _IS_DO.fullmatch(verb):
+    is_aux = bool(IS_VERB.fullmatch(verb))
+    is_subject = _ASKS_WHO.fullmatch(found["asking"]) or (ASKS_FOR_ONE.fullmatch(found["asking"]) and not is_aux)
+    if is_subject and not IS_DO.fullmatch(verb):
         if not said:
             return ""
         if is_aux:
@@ -260,7 +241,7 @@ def _put_in(turns: Sequence[_Turn], words: str) -> str:
     """A question with other words in the place of those of their kind: years, the same preposition, a thing like them."""
     before = turns[-1][0]
     for kind in _KINDS:
-        is_alone = not any(map(_says_something, kind.sub("", words).casefold().split()))
+        is_alone = not any(map(says_something, kind.sub("", words).casefold().split()))
         if is_alone and (own := kind.search(words)):
             *_, other = [None, *kind.finditer(before)]
             if other:
@@ -277,21 +258,23 @@ def _put_in(turns: Sequence[_Turn], words: str) -> str:
     same_end = rf"(?: [\w'’-]+){{{len(own_words) - 1}}} {re.escape(own_words[-1])}\b"
     if (
         len(own_words) > 1
-        and _says_something(own_words[-1].casefold())
+        and says_something(own_words[-1].casefold())
         and (shared := re.search(same_end, before, re.I))
-        and not any(map(_IS_VERB.fullmatch, shared[0].split()))
+        and not any(map(IS_VERB.fullmatch, shared[0].split()))
     ):
         return f"{before[: shared.start()]} {words}{before[shared.end() :]}"
-    if found := re.match(rf"(?P<preposition>{_PREPOSITION}) (?P<what>.+)", words, re.I):
+    if found := re.match(rf"(?P<preposition>{PREPOSITION}) (?P<what>.+)", words, re.I):
         if [found["what"].casefold()] in _THIS:
-            *_, last = [None, *re.finditer(rf"\b{_PREPOSITION}\b", before, re.I)]
+            *_, last = [None, *re.finditer(rf"\b{PREPOSITION}\b", before, re.I)]
             return before[: last.start()] + found["preposition"] + before[last.end() :] if last else ""
         same = re.search(
-            rf"(?<= ){re.escape(found['preposition'])} .+?(?=,| (?:{_PREPOSITION}|and|und|et|y) |$)", before, re.I
+            rf"(?<= ){re.escape(found['preposition'])} .+?(?=,| (?:{PREPOSITION}|and|und|et|y) |$)", before, re.I
         )
         return before[: same.start()] + words + before[same.end() :] if same else f"{before} {words}"
-    determiner, words = _DETERMINERS.get(own_words[0].casefold(), ""), re.sub(r"['’]s$", "", words)
-    things = [one for one in _things(before) if not any(kind.fullmatch(before[one[0] : one[1]]) for kind in _KINDS)]
+    determiner, words = DETERMINERS.get(own_words[0].casefold(), ""), re.sub(r"['’]s$", "", words)
+    things = [
+        one for one in named_things(before) if not any(kind.fullmatch(before[one[0] : one[1]]) for kind in _KINDS)
+    ]
     if not things and (
         counted := _COUNTED.match(before)
     ):  # "And hoverflies?" behind "How many bees were there in 2019?"
@@ -303,79 +286,23 @@ def _put_in(turns: Sequence[_Turn], words: str) -> str:
 def _noun(turns: Sequence[_Turn]) -> tuple[str, bool]:
     """The noun that "one" stands for, and whether the last question asks for it: "beach" behind "Which beach is deep?"."""
     for before, _ in reversed(turns):
-        found = _QUESTION.match(before)
+        found = QUESTION.match(before)
         if found and found["asking"].casefold() == "who":
             return "person", False
         if (
             found
             and (
                 asked := re.fullmatch(
-                    rf"(?!how|wie|combien|{_PREPOSITION} )\w+ (?P<noun>[\w'’-]+)", found["asking"], re.I
+                    rf"(?!how|wie|combien|{PREPOSITION} )\w+ (?P<noun>[\w'’-]+)", found["asking"], re.I
                 )
             )
-            and asked["noun"].casefold() not in _LITTLE
+            and asked["noun"].casefold() not in LITTLE
         ):
             return asked["noun"], before == turns[-1][0]
-        for start, end, kind in _things(before):
+        for start, end, kind in named_things(before):
             if kind:
                 return before[start:end].split()[-1], False
     return "", False
-
-
-def _things(question: str) -> list[tuple[int, int, str]]:
-    """Where a question names things, (start, end, kind of determiner), in its order: "the heron" of "When was the heron built?"."""
-    found = _QUESTION.match(question)
-    asking = found["asking"] if found else ""
-    words = [word for word in re.finditer(r"[\w'’-]+|,", question) if not found or word.start() > found.end("asking")]
-    small = [word[0].casefold() for word in words]
-    names_verb = bool(found and words and _says_something(small[0]))  # "Who proposed the hives?"
-    is_of_things = len(asking.split()) > 1 or bool(_ASKS_FOR_ONE.fullmatch(asking))
-    things: list[tuple[int, int, str]] = []
-    number = int(names_verb)
-    while number < len(words):
-        first, kind, before = number, _DETERMINERS.get(small[number], ""), small[number - 1] if number else ""
-        while number < len(words) and small[number] in _DETERMINERS:
-            number += 1
-        begin = number
-        while number < len(words) and _says_something(small[number]):
-            number += 1
-            if small[number - 1].endswith(_OWNER):
-                break
-        if (
-            number == begin
-            or before in _NO_THING_BEHIND
-            or (before == "to" and not kind and not words[begin][0][0].isupper())
-        ):  # a verb
-            number = max(number, first + 1)
-            continue
-        end = number
-        is_behind_verb = bool(_IS_VERB.fullmatch(before))
-        if is_behind_verb and not (asking.casefold() == "who" and _IS_BE.fullmatch(before)):
-            end = _without_verb([word[0] for word in words], begin, number, before)
-        is_verb = is_behind_verb and not _IS_DO.fullmatch(before) and is_of_things and end < len(words)
-        if kind or words[begin][0][0].isupper() or not is_verb:  # not "sleep" of "How many people can sleep on her?"
-            last = words[end - 1]
-            things.append((words[first].start(), last.end() - 2 * last[0].endswith(_OWNER), kind))
-    return things
-
-
-def _says_something(word: str) -> bool:
-    return word not in _LITTLE and not _IS_VERB.fullmatch(word)
-
-
-def _without_verb(words: Sequence[str], begin: int, end: int, auxiliary: str) -> int:
-    """Where a thing ends that follows an auxiliary. The verb after it does not belong to it: "the boy" of "did the boy find"."""
-    if _IS_BE.fullmatch(auxiliary):
-        return end - 1 if end - begin > 1 and _PARTICIPLE.fullmatch(words[end - 1]) else end
-    if end - begin > 1:  # a name ends where a small letter follows: "Did Tom find keys?"
-        small = next((number for number in range(begin, end) if words[number][0].islower()), end)
-        return small if small > begin and _IS_DO.fullmatch(auxiliary) else end - 1
-    if end + 1 < len(words) and words[end].casefold() in ("in", "of", "with", "for", "at", "on"):
-        more = last = end + 1 + (words[end + 1].casefold() in _DETERMINERS)
-        while last < len(words) and _says_something(words[last].casefold()):
-            last += 1
-        return _without_verb(words[:last], more, last, auxiliary) if last - more > 1 else end
-    return end
 
 
 def _named(question: str, turns: Sequence[_Turn]) -> str:
@@ -390,6 +317,9 @@ def _named(question: str, turns: Sequence[_Turn]) -> str:
         listed = (_item(one["which"], turns[: number + 1]) for number in reversed(range(len(turns))))
         thing = next(filter(None, listed), noun and f"{one['which']} {noun}")
         question = f"{question[: one.start()]}{thing}{question[one.end() :]}" if thing else question
+    if french := _open_french_pronoun(question):
+        thing = _meant(turns, "she" if french["her"] else "he")
+        return with_name(french, thing) if thing else question
     found = _open_pronoun(question)
     if found is None or not (thing := _meant(turns, found[0].casefold())):
         return question
@@ -399,25 +329,36 @@ def _named(question: str, turns: Sequence[_Turn]) -> str:
 
 def _open_pronoun(question: str) -> re.Match[str] | None:
     """The pronoun of a question that does not name itself what it stands for."""
-    found, asked = _PRONOUN.search(question), _QUESTION.match(question)
+    found, asked = _PRONOUN.search(question), QUESTION.match(question)
     if (
         found is None
         or _NO_VERB.fullmatch(question)
-        or _things(question[: found.start()])
+        or named_things(question[: found.start()])
         or _NAMES_NOTHING.search(question)
     ):
         return None
-    is_subject = asked and _ASKS_WHO.fullmatch(asked["asking"]) and not _IS_VERB.match(asked["rest"] or "")
+    is_subject = asked and _ASKS_WHO.fullmatch(asked["asking"]) and not IS_VERB.match(asked["rest"] or "")
     is_of_it = found["whose"] and asked and re.match(r"(?:which|what) \w", asked["asking"], re.I)
     is_own = is_subject and (found["whose"] or _CONJUNCTION.search(question))
     # "Which king was known for his castles?", "Who returned to his castle?", "Who said that she would come?"
     return None if is_of_it or is_own else found
 
 
+def _open_french_pronoun(question: str) -> re.Match[str] | None:
+    """The pronoun of a French question that does not name itself what it stands for."""
+    found, asked = french_pronoun(question), QUESTION.match(question)
+    if found is None or named_things(question[: found.start()]):
+        return None
+    is_own = (
+        asked and found["whose"] and _ASKS_WHO.fullmatch(asked["asking"]) and not IS_VERB.match(asked["rest"] or "")
+    )
+    return None if is_own else found
+
+
 def _open_one(question: str) -> re.Match[str] | None:
     """What a question names by "one", where it does not say itself what that is."""
     found = _ONE.search(question)
-    is_open = found and " one" in found[0] and not any(kind for *_, kind in _things(question[: found.start()]))
+    is_open = found and " one" in found[0] and not any(kind for *_, kind in named_things(question[: found.start()]))
     return found if is_open else None
 
 
@@ -445,18 +386,18 @@ def _meant_in(before: str, said: str, pronoun: str) -> str:
     """What a pronoun stands for behind a question and its answer: a short answer that is no figure, or what was asked about."""
     of_people, of_several = _OF_PEOPLE.fullmatch(pronoun), _OF_SEVERAL.fullmatch(pronoun)
     same = re.search(_OF_PEOPLE.pattern if of_people else rf"\b{pronoun}\b", before, re.I)
-    if same and not _things(before[: same.start()]):
+    if same and not named_things(before[: same.start()]):
         return ""
-    found = _QUESTION.fullmatch(before)
+    found = QUESTION.fullmatch(before)
     asking = found["asking"] if found else ""
-    asks = _ASKS_WHO if of_people else _ASKS_FOR_ONE if of_several else _ASKS_WHAT
-    is_asked = asks.fullmatch(asking) and not re.search(rf"\b{_PREPOSITION}$", before, re.I)
+    asks = _ASKS_WHO if of_people else ASKS_FOR_ONE if of_several else _ASKS_WHAT
+    is_asked = asks.fullmatch(asking) and not re.search(rf"\b{PREPOSITION}$", before, re.I)
     if is_asked and said and not any(sign.isdigit() for sign in said) and (not of_several or _SEVERAL.search(said)):
         return said
     asks_for_person = not of_people and not of_several and _ASKS_PERSON.fullmatch(asking)
     is_joined = not of_several and pronoun not in ("his", "her", "its") and not asks_for_person
     things: list[str] = []
-    for start, end, _ in _things(before):
+    for start, end, _ in named_things(before):
         if is_joined and things and before[:start].endswith(f"{things[-1]} of "):  # "the battle of Hest"
             start = before.rindex(things.pop(), 0, start)
         if not _MEASURE.match(before[start:end]):
@@ -467,8 +408,8 @@ def _meant_in(before: str, said: str, pronoun: str) -> str:
             [f"the {counted['things']}"] if counted else []
         )
     elif not of_people:
-        if asks_for_person and re.match(rf"\w+ {_BE} ", before, re.I):  # "Who is the head of Ashby?"
+        if asks_for_person and re.match(rf"\w+ {BE} ", before, re.I):  # "Who is the head of Ashby?"
             things = things[1:]
-        behind = rf"\b{_PREPOSITION} "
+        behind = rf"\b{PREPOSITION} "
         things = ([thing for thing in things if not re.search(behind + re.escape(thing), before, re.I)] or things)[-1:]
     return things[0] if things else ""

@@ -1,4 +1,5 @@
-"""Questions about the turns of a conversation: what was asked first, what the last figures make together, where it says so.
+"""Questions about the turns of a conversation: what was asked first, what the last figures make together, which is more,
+where it says so.
 
 By words alone, in English, German and French, the shortest ones also in Spanish. It knows nothing of documents and runs no decoder.
 """
@@ -52,11 +53,32 @@ _SUM, _TOTAL, _DIFFERENCE, _THAT, _COUNTING = (
     )
 )
 """Words of questions for what the last answers make together, and for their difference."""
+_COMPARED = {
+    ("money", True): "more expensive|dearer|costs? more|teurer|plus ch[eè]re?|coûte plus cher",
+    ("money", False): "cheaper|less expensive|costs? less|billiger|günstiger|moins ch[eè]re?",
+    ("length", True): "taller|deeper|wider|tiefer|breiter|plus (?:haute?|profonde?|large)",
+    ("length", False): "plus basse?",
+    ("length time", True): "longer|länger|plus longue?",
+    ("length time", False): "shorter|kürzer|plus courte?",
+    ("mass", True): "heavier|schwerer|plus lourde?",
+    ("mass", False): "lighter|leichter|moins lourde?",
+    ("", True): "bigger|larger|higher|more|größer|höher|mehr|plus (?:grande?|élevée?)",
+    ("", False): "smaller|lower|less|fewer|kleiner|niedriger|weniger|plus petite?|moins élevée?",
+}
+"""Which dimension, and whether the larger one, a question asks for; of any dimension last."""
+_WHICH = re.compile(
+    r"(?:(?:and|und|et) )?(?:which|welche[rs]?|l(?:e|a|es)quel(?:le)?s?)"
+    r"(?: one|(?: of| von)?(?: the| these| those| der| den)? (?:two|both|them|beiden)(?: [\w-]+)?| des deux)?"
+    r"(?: (?:is|was|are|ist|war|est|était|kostete?|coûtait|coûte))?(?: (?:the|der|die|das|le|la))? (?P<how>(?:\w+ )?\w+)",
+    re.I,
+)
 
 
 def is_aside(question: str) -> bool:
     """Whether a turn is nothing that a later question leans on: a greeting, thanks, or a question about the turns themselves."""
-    is_about_turns = _ASKED.fullmatch(bare(question)) or asks_for_words(question) or _sign(question)
+    is_about_turns = (
+        _ASKED.fullmatch(bare(question)) or asks_for_words(question) or _sign(question) or _comparison(question)
+    )
     return bool(is_about_turns) or understand(question).kind in ("hello", "thanks")
 
 
@@ -75,25 +97,41 @@ def out_of_turns(question: str, earlier: Sequence[tuple[str, str]]) -> str:
     turns = [turn for turn in earlier if not is_aside(turn[0])]
     if turns and _ASKED.fullmatch(bare(question)):
         return f"“{turns[0 if _FIRST.search(question) else -1][0]}”"
-    if not (sign := _sign(question)):
+    sign, compared = _sign(question), _comparison(question)
+    if not sign and not compared:
         return ""
     turns = turns[-MOST_TURNS:]
     decimal = decimal_sign(answer for _, answer in turns)
-    figures: list[Value] = []
+    figures: list[tuple[Value, str]] = []
     for turn, answer in reversed(turns):
         figure = _figure(answer, decimal)
-        if figure is not None and (not figures or figure.dimension == figures[0].dimension):
-            figures.insert(0, figure)
+        if figure is not None and (not figures or figure.dimension == figures[0][0].dimension):
+            figures.insert(0, (figure, turn))
         # A sum is of all answers since the last question that stands alone.
-        if len(figures) > 1 and (sign == "−" or searched(turn, [("", "")]) == turn):
+        if len(figures) > 1 and (sign != "+" or searched(turn, [("", "")]) == turn):
             break
     if len(figures) < 2:
         return ""
-    if sign == "−":
-        figures.sort(key=lambda one: -one.number)
-    first, *others = [one.number for one in figures]
-    result = printed_like(first + sum(others) if sign == "+" else first - sum(others), figures, decimal)
-    return f"{result} ({f' {sign} '.join(one.printed for one in figures)})" if result else ""
+    if sign != "+":
+        figures.sort(key=lambda one: -one[0].size)
+    values = [one for one, _ in figures]
+    if compared:
+        dimensions, is_larger = compared
+        is_meant = not dimensions or values[0].dimension.partition(" ")[0] in dimensions.split()
+        ordered, relation = (figures, ">") if is_larger else (figures[::-1], "<")
+        said = f" {relation} ".join(f"{one.printed} (“{turn}”)" for one, turn in ordered)
+        return said if is_meant and values[0].size > values[1].size else ""
+    first, *others = [one.number for one in values]
+    result = printed_like(first + sum(others) if sign == "+" else first - sum(others), values, decimal)
+    return f"{result} ({f' {sign} '.join(one.printed for one in values)})" if result else ""
+
+
+def _comparison(question: str) -> tuple[str, bool] | None:
+    """The dimension in which a question compares the last two answers, and whether it asks for the larger one; None for others."""
+    found = _WHICH.fullmatch(bare(question)) if len(question) <= _MOST_CHARS else None
+    return next(
+        (asked for asked, words in _COMPARED.items() if found and re.fullmatch(words, found["how"], re.I)), None
+    )
 
 
 def _sign(question: str) -> str:

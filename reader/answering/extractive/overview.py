@@ -281,8 +281,6 @@ def _section(request: Request, source: Source) -> Section | None:
     if request.number is None:
         return titled(sections(source), request.words) if request.kind == "chapter" else None
     if request.kind == "chapter":
-        if request.number == LAST:
-            return next(reversed(body(source)), None)
         return chapter(body(source), request.number, request.words)
     if request.number == LAST:
         return _page(source.pages[-1]) if source.pages else None

@@ -18,7 +18,7 @@ from reader.answering.passages import Passage, Source, passage_of, sentence_at
 from reader.answering.refusal import NOT_SAID
 from reader.answering.text.headings import CHAPTER, NUMBER, ORDINAL, number_of
 from reader.answering.text.languages import language_of
-from reader.answering.text.outline import Section
+from reader.answering.text.outline import Section, chapter, counted
 from reader.answering.text.people import people
 from reader.answering.text.words import bare, content_words, mention, stem, words_of
 from reader.answering.wholes import TEXTS
@@ -57,7 +57,6 @@ _IS_WORD = re.compile(r"\b(?:words?|names?|phrases?|terms?|wort|mot|palabra) \W*
 _THE = re.compile(r"\b(?:the|der|die|das|l[ae]s?|el|los) \W*\Z", re.I)
 _OF = re.compile(r"\bof\b|['’]s\b|s['’](?!\w)", re.I)
 _HEADED = re.compile(rf"^[ \t]*(?P<title>(?:{CHAPTER})[ \t]+(?:{NUMBER})\b)[^\n]{{0,80}}$", re.I | re.M)
-_SUBSECTION = re.compile(r"\D*\d+\.\d")
 _MOST_WORDS = 5
 """So many words may be looked for as they are."""
 _MOST_PLACES, _MOST_OF_NAME, _LEAST_LETTERS = 6, 3, 4
@@ -112,14 +111,12 @@ class _Asked:
 
     def section(self) -> Section | None:
         """The chapter or page that is named; None where several have its number, or chapters have other headings."""
+        if found := re.fullmatch(_NUMBERED, self["place"], re.I):
+            return _numbered(found, self.source)
         section, place = section_named(self["place"], self.source), self["place"]
-        if section is None or not re.fullmatch(_NUMBERED, place, re.I):
-            # No chapter that has the words in a long heading.
-            is_meant = section and 3 * len(content_words(place)) >= len(content_words(section.title))
-            return section if is_meant or re.search(CHAPTER, place, re.I) else None
-        alike = [one for one in body(self.source) if one.number and not _SUBSECTION.match(one.title)]
-        is_clear = sum(one.number == section.number for one in alike) < 2 and bool(chapters(self.source))
-        return section if is_clear else None
+        # No chapter that has the words in a long heading.
+        is_meant = section and 3 * len(content_words(place)) >= len(content_words(section.title))
+        return section if is_meant or re.search(CHAPTER, place, re.I) else None
 
 
 def _with_sentences(source: Source) -> list[Section]:
@@ -127,13 +124,28 @@ def _with_sentences(source: Source) -> list[Section]:
 
 
 def chapters(source: Source) -> list[Section]:
-    """The sections that have sentences; if most are numbered chapters, only these. None where chapters are headed within them."""
+    """The sections that have sentences and count as chapters; none where chapters are headed within them."""
     told = _with_sentences(source)
-    headed = [section for section in told if _HEADED.match(section.title)]
-    if not headed and not any(section.title[:1].isdigit() for section in told):
+    if not any(section.number for section in told):
         within = {one["title"].casefold() for page in source.pages for one in _HEADED.finditer(page.text)}
         return told if len(within) < 2 else []
-    return headed if 2 * len(headed) > len(told) else told
+    return counted(told)
+
+
+def _numbered(named: re.Match[str], source: Source) -> Section | None:
+    """The chapter that is named by its number or place; None where several have the number."""
+    own, at = chapters(source), _place(named)
+    is_clear = sum(section.number == at for section in own) < 2 and not (named["story"] and any(s.number for s in own))
+    printed = f"{at}{named['parts']}" if named["parts"] else ""
+    return chapter(_with_sentences(source), at, printed) if own and is_clear else None
+
+
+def _place(named: re.Match[str]) -> int:
+    """The number of a chapter, below zero from the last one."""
+    if named["last"] and not named["nth"]:
+        return -2 if named["but"] or named["but_one"] else -1
+    at = number_of(named["number"] or named["nth"] or "2")
+    return -at if named["to_last"] or named["from_end"] or named["before_last"] else at
 
 
 def of_text(question: str, sources: Sequence[Source]) -> Overview | None:
@@ -224,27 +236,70 @@ def _paragraphs(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, 
 def _size(asked: _Asked) -> Overview | None:
     if asked["chapters"]:
         told = chapters(asked.source)
-        lines = "\n".join(f"• {section.title}" for section in told)
-        return Overview(f"{len(told):,}\n{lines}", ()) if told else _without_chapters(asked)
+        if asked["story"] and any(section.number for section in told):
+            return None
+        return Overview(f"{len(told):,}\n{_listed(told)}", ()) if told else _absent(asked)
     pages = _counted(len(asked.source.pages), asked.pages)
     words = _counted(sum(len(_WORD.findall(page.text)) for page in asked.source.pages), asked.words)
     return Overview(pages if asked["pages"] else words if asked["count"] else f"{pages}, {words}", ())
 
 
+def _listed(told: Sequence[Section]) -> str:
+    return "\n".join(f"• {section.title}" for section in told)
+
+
 def _called(asked: _Asked) -> Overview | None:
     section = asked.section()
-    return Overview(section.title, _beginning(section)) if section and section.title else _without_chapters(asked)
+    return Overview(section.title, _beginning(section)) if section and section.title else _absent(asked)
 
 
-def _without_chapters(asked: _Asked) -> Overview | None:
-    """That a document without headings has none, as small decoders make some up."""
-    return None if body(asked.source) else Overview(NOT_SAID, ())
+def _absent(asked: _Asked) -> Overview | None:
+    """That a document has no headings, or fewer chapters, as small decoders make some up."""
+    own, named = chapters(asked.source), re.fullmatch(_NUMBERED, asked["place"], re.I)
+    numbers = [section.number for section in own]
+    is_all = not any(numbers) or numbers == [*range(1, len(own) + 1)]
+    is_behind = named and own and is_all and not named["story"] and abs(_place(named)) > len(own)
+    return Overview(NOT_SAID, ()) if is_behind or not body(asked.source) else None
+
+
+def _several_called(asked: _Asked) -> Overview | None:
+    """The first or last few chapters, or those from one number to another."""
+    own = chapters(asked.source)
+    if asked["from"]:
+        numbers = range(int(asked["from"]), int(asked["to"]) + 1)
+        told = [one for at, one in enumerate(own, start=1) if (one.number or at) in numbers]
+    else:
+        count = number_of(asked["count"]) if asked["count"] else len(own)
+        told = own[:count] if asked["first"] else own[-count:]
+    return Overview(_listed(told), tuple(first for one in told for first in _beginning(one))) if told else None
+
+
+def _beside(asked: _Asked) -> Overview | None:
+    """The chapter behind or before another."""
+    own, section = chapters(asked.source), asked.section()
+    at = next((at for at, one in enumerate(own) if section and one.start_char == section.start_char), None)
+    if at is None:
+        return None
+    at += 1 if asked["after"] else -1
+    return Overview(own[at].title, _beginning(own[at])) if 0 <= at < len(own) else Overview(NOT_SAID, ())
+
+
+def _number(asked: _Asked) -> Overview | None:
+    """A chapter's heading with its number, or its place."""
+    section = asked.section()
+    for at, one in enumerate(chapters(asked.source) if section else (), start=1):
+        if section and one.start_char == section.start_char:
+            return Overview(one.title if one.number else f"{at}: {one.title}", _beginning(one))
+    return None
 
 
 def _begins(asked: _Asked) -> Overview | None:
     section = asked.section()
-    first = _beginning(section) if section else ()
-    return _with_place(first[0]) if first else None
+    first = _beginning(section)[:1] if section else ()
+    if section is None or not first:
+        return None
+    page = section.pages[0]
+    return Overview(f"{wording.place(page.label, page.number)}: {' '.join(first[0].text.split())}", first)
 
 
 def _about(asked: _Asked) -> Overview | None:
@@ -324,7 +379,7 @@ _EDGE = (
 )
 _HOW_MANY = (
     r"(?:how (?P<count>many)|wie ?(?P<viele>viele)|combien (?P<de>de)|cuánt(?P<os>[oa]s))"
-    rf" (?:(?P<pages>pages?|seiten|páginas)|(?P<chapters>{CHAPTER})|words?|wörter|mots|palabras)"
+    rf" (?:(?P<pages>pages?|seiten|páginas)|(?P<chapters>{CHAPTER}|(?P<story>stories|tales))|words?|wörter|mots|palabras)"
     rf" (?:(?:are|is) there{_HERE}|(?:does|do) {_IT} have|(?:has|have) {_IT}"
     rf"|(?:hat|gibt es|a|hay|tiene|y a-t-il|contient)(?: {_IT}|{_HERE})?)"
 )
@@ -335,11 +390,26 @@ _SAYS = (
 _IN_IT = rf"(?: (?:in|im) (?:{_IT}|buch|text|dokument))?"
 _IS = r"(?:is|are|was|were)"
 _WHERE = rf"(?:where|on (?:which|what) page) (?:{_IS}|does|do)"
-_TITLE = (
-    r"(?:what is|wie lautet|quel est|cuál es) (?:the |der |le |el )?"
-    r"(?:title|name|heading|titel|titre|título) (?:of|von|du|de|del)"
+_ASK = (
+    r"(?:(?:what|which)(?: is| are| was|['’]s)|(?:(?:can|could) you )?(?:please )?(?:name|list|give(?: me)?|tell me|show me)"
+    r"|wie laute[nt]|nenne(?: mir)?|quels? (?:est|sont)|donne-moi|cuál(?:es)? (?:es|son)|dime)"
+    r"(?: the| der| den| die| le| les| el| los)?"
 )
-_NUMBERED = rf"(?:(?:the )?(?:{CHAPTER}) (?:{NUMBER})|the (?:{ORDINAL}|last) (?:{CHAPTER}))"
+_NAME = r"(?:titles?|names?|headings?|titeln?|überschrift(?:en)?|titres?|noms?|títulos?|nombres?)"
+_OF_PART = r" (?:(?:of|von|du|de|del|des) )?"
+_COMES = r"(?:comes?|is|stands?)(?: (?:right|directly|just|immediately|next))?"
+_CALLED = r"(?:called|titled|named|headed)"
+_THE_PART = r"(?:(?:the|der|die|das|dem|des|den|le|la|du|el|del) |l['’])?"
+_NUMBERED = (
+    rf"{_THE_PART}(?:(?:{CHAPTER}) (?P<number>{NUMBER})(?P<parts>(?:\.\d+)*)"
+    r"|(?:(?P<last>last|final|letzte[nrs]?|derni(?:er|ère)|[uú]ltim[oa])(?P<but> but one)?"
+    r"|(?P<before_last>next[- ]to[- ]last|penultimate|vorletzte[nrs]?|avant-derni(?:er|ère)|pen[uú]ltim[oa])"
+    rf"|(?P<nth>{ORDINAL}|\d+(?=(?:st|nd|rd|th)\b))(?:(?<=\d)(?:st|nd|rd|th))?(?P<to_last>[- ](?:to[- ])?last)?)"
+    rf" (?:{CHAPTER}|(?P<story>story|tale))(?P<but_one> but one)?(?P<from_end> from the end)?)"
+)
+"""A chapter by its number or its place."""
+_NTH = f"(?P<place>{re.sub('[?]P<[a-z_]+>', '?:', _NUMBERED)})"
+_NAMED = rf"(?:{_THE_PART}{_PART} (?:(?:called|titled|named|on) )?(?!{NUMBER}))?{_PLACE}"
 _WHO = (
     r"(?:who (?:is|are|appears?|speaks?)|(?:which|what) (?:people|persons|characters) (?:are|appear|act|speak|occur)"
     r"|who are the (?:people|persons|characters)|(?:name|list) (?:all )?the (?:people|persons|characters))(?: named| mentioned)?"
@@ -363,12 +433,38 @@ _WAYS = tuple(
         (_EDGE, _edge),
         (rf"(?:how (?:long|big) is|wie lang ist) {_TEXT}", _size),
         (_HOW_MANY, _size),
-        (rf"{_TITLE} (?P<place>{_NUMBERED})", _called),
-        (rf"(?:what|how) is (?P<place>{_NUMBERED}) (?:called|titled|named)", _called),
-        (rf"(?:wie heißt|comment s['’]appelle) (?P<place>{_NUMBERED})", _called),
-        (rf"on (?:which|what) page (?:does|do) {_PLACE} (?:begin|start)", _begins),
-        (rf"where does (?P<place>{_NUMBERED}) (?:begin|start)", _begins),
-        (rf"auf welcher seite beginnt {_PLACE}", _begins),
+        (rf"{_ASK}(?: {_NAME}{_OF_PART}| )?{_NTH}", _called),
+        (rf"{_ASK} {_NTH}['’]s? {_NAME}", _called),
+        (rf"(?:what|how)(?: is|['’]s| was) {_NTH} {_CALLED}", _called),
+        (rf"(?:can you )?tell me what {_NTH} is {_CALLED}", _called),
+        (rf"(?:wie heißt|comment s['’]appelle|cómo se llama) {_NTH}", _called),
+        (
+            rf"{_ASK}(?: {_NAME} of(?: the)?)? (?:(?P<first>first)|last) (?P<count>{NUMBER}) {_PART}(?: {_CALLED})?",
+            _several_called,
+        ),
+        (rf"{_ASK} (?:{CHAPTER}) {_CALLED}", _several_called),
+        (
+            rf"{_ASK}(?: {_NAME} of(?: the)?)? {_PART} (?P<from>\d+) (?:to|and|bis|à|a|-) (?P<to>\d+)(?: {_CALLED})?",
+            _several_called,
+        ),
+        (
+            rf"(?:which|what) {_PART} (?:{_COMES} )?(?:(?P<after>after|behind|follows)|before|precedes) {_NAMED}",
+            _beside,
+        ),
+        (
+            rf"{_ASK}(?: {_NAME} of the)? {_PART} (?:{_COMES} )?(?:(?P<after>after|behind|following)|before|preceding) {_NAMED}",
+            _beside,
+        ),
+        (rf"what {_COMES} (?:(?P<after>after)|before) {_NTH}", _beside),
+        (rf"what {_COMES} (?:(?P<after>after)|before) {_THE_PART}{_PART} {_PLACE}", _beside),
+        (rf"welche[rs]? {_PART} (?:kommt|steht|folgt) (?:(?P<after>nach|hinter|auf)|vor) {_NAMED}", _beside),
+        (rf"quel(?:le)? {_PART} (?:(?:vient|est) )?(?:(?P<after>après|suit)|avant|précède) {_NAMED}", _beside),
+        (rf"qué {_PART} (?:viene|está|sigue) (?:(?P<after>después de|tras|a)|antes de) {_NAMED}", _beside),
+        (rf"(?:what|which) (?:number (?:is|has)|{_PART} number is) {_NAMED}", _number),
+        (rf"(?:what|which) number does {_NAMED} have", _number),
+        (rf"on (?:which|what) page (?:does|do) {_NAMED} (?:begin|start)", _begins),
+        (rf"where does {_NTH} (?:begin|start)", _begins),
+        (rf"(?:auf welcher seite beginnt|à quelle page commence|en qué página (?:empieza|comienza)) {_PLACE}", _begins),
         (rf"(?:in )?(?:which|what) {_SAYS} (?P<words>[^?]{{2,80}})", _about),
         (rf"in (?:which|what) (?:{CHAPTER}) (?:{_IS}|does|do|did|has|have) {_WORDS}", _told_in),
         (r"in welche[mn] (?:kapiteln?|abschnitt) (?P<words>[^?]{1,60}?)", _told_in),
@@ -377,6 +473,7 @@ _WAYS = tuple(
         (rf"{_WHO} (?:in|of) {_PLACE}", _people),
         (rf"(?:what|which)(?: one)? is the (?:(?P<longest>longest)|shortest) {_PART}{_HERE}", _longest),
         (rf"(?:what|which) {_PART} is (?:the )?(?:(?P<longest>longest)|shortest)", _longest),
+        (rf"(?:what|which) {_PART} is {_PLACE}", _number),
     )
 )
 """The first pattern that a question matches, and that finds something, answers."""

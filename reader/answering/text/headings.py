@@ -24,11 +24,15 @@ _WORDS = SMALL_NUMBERS[1:]
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 _IN_WORDS = "|".join(with_space(word) for word in sorted(_WORDS, key=len, reverse=True))
 NUMBER = rf"\d+|[ivxlc]+|{_IN_WORDS}"
-ORDINAL = (
-    "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth"
-    "|seventeenth|eighteenth|nineteenth|twentieth"
-)
-_ORDINALS = ORDINAL.split("|")
+_ORDINALS = """
+    first|erste[nrs]?|premi(?:er|ère)|primer[oa]? second|zweite[nrs]?|deuxième|seconde|segund[oa]
+    third|dritte[nrs]?|troisième|tercer[oa]? fourth|vierte[nrs]?|quatrième|cuart[oa] fifth|fünfte[nrs]?|cinquième|quint[oa]
+    sixth|sechste[nrs]?|sixième|sext[oa] seventh|sieb(?:en)?te[nrs]?|septième|séptim[oa] eighth|achte[nrs]?|huitième|octav[oa]
+    ninth|neunte[nrs]?|neuvième|noven[oa] tenth|zehnte[nrs]?|dixième|décim[oa] eleventh|elfte[nrs]?|onzième
+    twelfth|zwölfte[nrs]?|douzième
+    thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth
+""".split()  # noqa: SIM905 - words are easier to read and to keep than quotation marks
+ORDINAL = "|".join(_ORDINALS)
 COUNT = rf"{NUMBER}|the[ \t]+(?:{ORDINAL})"
 """A chapter's number, in figures or in words."""
 
@@ -94,12 +98,12 @@ _LOOK_CHARS = 20  # before a heading, for a blank line or the start of the page
 
 
 def number_of(text: str) -> int:
-    """A number in figures, Roman figures or English words; 0 where it is none."""
+    """A number in figures, Roman figures or English words, or an ordinal; 0 where it is none."""
     text = "-".join(text.casefold().replace("-", " ").split()).removeprefix("the-")
     if text.isdecimal():
         return int(text)
-    if text in _ORDINALS:
-        return _ORDINALS.index(text) + 1
+    if nth := next((at for at, ordinal in enumerate(_ORDINALS, start=1) if re.fullmatch(ordinal, text)), 0):
+        return nth
     if text in _WORDS:
         return _WORDS.index(text) + 1
     values = [_ROMAN.get(letter, 0) for letter in text]

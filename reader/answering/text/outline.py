@@ -54,7 +54,11 @@ _BEHIND_ABSTRACT = re.compile(
 _ABSTRACT_CHARS = 6000
 """An abstract begins within a document's first characters; a later one belongs to a part of it."""
 
-_LEADING_NUMBER = re.compile(rf"^(?:(?:{CHAPTER})\s+)?(?:\d+(?:\.\d+)*|[ivxlc]+)[.:)]?\s+", re.I)
+_LEADING_NUMBER = re.compile(rf"^(?:(?:{CHAPTER})\s+(?:{COUNT})|\d+(?:\.\d+)*|[ivxlc]+)(?:[.:)]|\s+[-–—])?\s+", re.I)
+_HEADED = re.compile(rf"(?:{CHAPTER})[ \t]+(?:{COUNT})\b", re.I)
+_PART_OF = re.compile(rf"\W*(?:(?:{CHAPTER})[ \t]+)?\d+\.\d", re.I)
+_FEW = 2
+"""More chapters with their number are no headings among others."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,12 @@ class Section:
 
 def sections(source: Source) -> list[Section]:
     """The sections of a document in order; empty where it shows none."""
-    starts = list(_labelled(source.pages)) or headings(source.pages)
+    starts = list(_labelled(source.pages))
+    if not any(_HEADED.match(title) or title[:1].isdigit() for title, _ in starts):
+        headed = headings(source.pages)
+        # The labels of a PDF may name parts alone.
+        if not starts or sum(bool(_HEADED.match(title)) for title, _ in headed) > _FEW:
+            starts = headed
     # Two chapters of a page that does not show where the second begins have the same text.
     places = [*(start for _, start in starts), source.chars]
     ends = [places[min(bisect_right(places, start), len(starts))] for start in places[:-1]]
@@ -115,14 +124,35 @@ def chapter(found: Sequence[Section], number: int, printed: str = "") -> Section
     """The section of that number, its parts included: by its heading, else by its place in the list.
 
     Args:
+        number: below zero from the last one.
         printed: the number of a part as its heading has it, such as 3.2.
     """
-    for at, section in enumerate(found):
-        if section.number == number and (not printed or re.match(rf"\D*{re.escape(printed)}(?![.\d])", section.title)):
+    for at, section in enumerate(found if printed else ()):
+        if section.number == number and re.match(rf"\D*{re.escape(printed)}(?![.\d])", section.title):
             return _with_parts(found, at)
-    if printed:
-        return chapter(found, number)
-    return found[number - 1] if 0 < number <= len(found) and not any(s.number for s in found) else None
+    own = counted(found)
+    is_place = number < 0 or not any(section.number for section in own)
+    places = [at for at in (number, number - 1 - len(own)) if is_place and -len(own) <= at < 0]
+    named = [own[at] for at in places] or [section for section in own if section.number == number]
+    return _with_parts(found, found.index(named[0])) if named else None
+
+
+def counted(found: Sequence[Section]) -> list[Section]:
+    """The sections that count as chapters, without their parts: where most have numbers, only these, and where they begin again,
+    as behind an introduction in two parts, the longest row of them."""
+    headed = [section for section in found if _HEADED.match(section.title)]
+    own = [section for section in found if not _PART_OF.match(section.title)]
+    own = headed if len(headed) > min(_FEW, len(own) // 2) else own
+    numbered = [section for section in own if section.number]
+    if 2 * len(numbered) <= len(own):
+        return own
+    runs: list[list[Section]] = []
+    for section in numbered:
+        if not runs or (section.number or 0) < (runs[-1][-1].number or 0):
+            runs.append([])
+        runs[-1].append(section)
+    longest = max(runs, key=len)
+    return longest if 3 * len(longest) > 2 * len(numbered) else numbered
 
 
 def _with_parts(found: Sequence[Section], at: int) -> Section:
