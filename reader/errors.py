@@ -16,6 +16,9 @@
 
 from __future__ import annotations
 
+import argparse
+from typing import NoReturn
+
 
 class ReaderError(Exception):
     """Reading or answering failed."""
@@ -75,6 +78,14 @@ class Cancelled(ReaderError):
     """The reading or the answer was stopped on request."""
 
     exit_status = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of flags that raises an error of one sentence; argparse prints all flags before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong as a ConfigError."""
+        raise ConfigError(f"{message[0].upper()}{message[1:].rstrip('.')}. {self.prog} --help lists what it takes.")
 
 
 def unexpected(error: BaseException) -> str:

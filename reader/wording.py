@@ -32,6 +32,11 @@ NOT_STATED = f"{UNSTATED} Closest passages"
 NEWER_PARSER = "An older parser made this document's text: it can be read again with the newer one"
 """What a document's details say if `reader.documents.is_outdated`; what to do follows."""
 
+FULL_STOPS = "。۔।॥።။។։܀᠃"
+"""The full stops of Chinese, Urdu, Hindi, Amharic, Burmese, Khmer, Armenian, Syriac and Mongolian; no space need follow."""
+SENTENCE_ENDS = f"{FULL_STOPS}！？؟፧"
+"""These, and the signs for questions and exclamations of such scripts."""
+
 QUOTES = " \t\n\xa0\"'“”„‘’«»"
 """Quotation marks, and spaces within them."""
 

@@ -18,7 +18,7 @@ from storage.records import LOCAL_USER, DocumentRecord, Hit, PageRecord
 
 _DOCUMENTS = """
     SELECT documents.*, COUNT(memories.hash) AS memories,
-        COALESCE(SUM(memories.bytes) FILTER (WHERE memories.state = 'ready'), 0) AS memory_bytes,
+        COALESCE(SUM(memories.bytes), 0) AS memory_bytes,
         CASE WHEN COUNT(memories.hash) THEN 'ready' WHEN COUNT(memories.key) THEN 'reading' ELSE 'unread' END AS state
     FROM documents LEFT JOIN memories ON memories.document_id = documents.id
 """

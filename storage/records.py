@@ -12,7 +12,7 @@ LOCAL_USER = ""
 
 @dataclass(frozen=True)
 class DocumentRecord:
-    """A document of the library, with the number and the bytes of its ready memories."""
+    """A document of the library, with the number of its ready memories and the bytes of all."""
 
     id: str
     title: str

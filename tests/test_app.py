@@ -728,6 +728,14 @@ def test_passwords_are_kept_as_hashes_only(accounts_file: Path) -> None:
     assert not Accounts(accounts_file).check("ann", PASSWORD)
 
 
+def test_a_name_that_differs_in_capitals_only_is_refused(accounts_file: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'Ann': there is 'ann'.*capitals"):
+        add_account(accounts_file, "Ann", PASSWORD)
+    accounts_file.write_text(accounts_file.read_text() + accounts_file.read_text().replace("ann:", "Ann:"))
+    add_account(accounts_file, "Ann", "another one")  # an older file may have both
+    assert Accounts(accounts_file).names == {"ann", "bob", "Ann"}
+
+
 def test_a_full_disk_costs_no_user(accounts_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = accounts_file.read_bytes()
 
@@ -786,6 +794,12 @@ def test_the_library_is_not_opened_to_others_without_a_password(
     assert main([*flags, "--library", str(tmp_path / "library")]) == 2
     assert "without a password; give --auth FILE" in capsys.readouterr().err
     assert not (tmp_path / "library").exists()
+
+
+def test_a_wrong_flag_is_told_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--wrong-flag"]) == 2
+    said = capsys.readouterr()
+    assert said.err == "Error: Unrecognized arguments: --wrong-flag. python app.py --help lists what it takes.\n"
 
 
 def test_a_missing_file_of_users_opens_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

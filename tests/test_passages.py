@@ -74,6 +74,23 @@ def test_an_abbreviation_ends_no_sentence(parts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    "parts",
+    [
+        ["राम घर गया।", "क्या वह आया?", "हाँ।"],
+        ["وہ گھر گیا۔", "کیا وہ آیا؟", "ہاں۔"],
+        ["أين ذهب؟", "ذهب إلى البيت."],
+        ["ሰላም ነው።", "እንዴት ነህ፧", "ደህና።"],
+        ["သူသွားသည်။", "သူပြန်လာသည်။"],
+        ["គាត់ទៅផ្ទះ។", "គាត់ញ៉ាំបាយ។"],
+        ["「你好！？」", "他走了。[3]", "我也走了。"],
+    ],
+)
+def test_scripts_with_full_stops_of_their_own_have_sentences(parts: list[str]) -> None:
+    text = "".join(f"{part} " if part[-1] in "?.।۔؟" else part for part in parts)
+    assert [text[start:end] for start, end in sentences(text)] == parts
+
+
+@pytest.mark.parametrize(
     ("text", "parts"),
     [
         (

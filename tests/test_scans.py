@@ -135,7 +135,14 @@ def test_one_click_reads_the_text_in_the_pictures(server: Server, visit: Callabl
         row = page.locator("#scan")
         sync_api.expect(row).to_contain_text("letters.pdf has pages that are pictures of text")
         window.check_access()
-        page.locator("#recognise").click()
+        with visit(server) as other:  # the same person's other window
+            other.page.locator("#recognise").wait_for()
+            window.reload()
+            sync_api.expect(row).to_contain_text("letters.pdf has pages that are pictures of text")
+            page.locator("#recognise").click()
+            sync_api.expect(row).to_be_hidden()
+            other.page.locator("#recognise").click()
+            sync_api.expect(other.page.locator("#scan")).to_be_hidden()
         sync_api.expect(page.locator("#added")).to_contain_text(
             "3 of 5 pages of letters.pdf were read by text recognition"
         )

@@ -176,7 +176,7 @@ def test_an_ambiguous_name_lists_the_candidates(store: Store) -> None:
         store.document("dead")
 
 
-def test_documents_are_newest_first_with_their_ready_memories(store: Store) -> None:
+def test_documents_are_newest_first_with_what_their_memories_take(store: Store) -> None:
     add_document(store)
     add_document(store, OTHER_DOCUMENT, "Emma")
     read_memory(store, key(1), [key(11)])
@@ -185,7 +185,10 @@ def test_documents_are_newest_first_with_their_ready_memories(store: Store) -> N
     assert [document.id for document in store.documents()] == [OTHER_DOCUMENT, DOCUMENT]
     ready = store.memory(key(1))
     assert ready is not None
-    assert [(d.memories, d.memory_bytes) for d in store.documents()] == [(0, 0), (1, ready.bytes)]
+    part = store.memory(key(2))
+    assert part is not None
+    assert part.bytes > 0
+    assert [(d.memories, d.memory_bytes) for d in store.documents()] == [(0, 0), (1, ready.bytes + part.bytes)]
 
 
 def test_a_name_that_is_no_text_is_kept_readable_and_found_again(store: Store) -> None:

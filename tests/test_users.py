@@ -82,6 +82,17 @@ def test_two_people_share_a_server_and_nothing_else(
         assert SECRET not in bob.page.content()
         assert bob.page.locator("#library button").count() == 0
 
+        # A file that waits for its password: asked about again after a reload, and nobody else is.
+        locked = write_pdf(tmp_path / "locked.pdf", [WORDS], password=SECRET)
+        ann.page.set_input_files("#upload input[type=file]", locked)
+        sync_api.expect(ann.page.locator("#locked")).to_contain_text("locked.pdf")
+        ann.reload()
+        sync_api.expect(ann.page.locator("#locked")).to_contain_text("locked.pdf")
+        bob.reload()
+        sync_api.expect(bob.page.locator("#empty")).to_be_visible(timeout=20_000)
+        sync_api.expect(bob.page.locator("#locked")).to_be_hidden()
+        ann.page.get_by_role("button", name="Skip this file").click()
+
         # By the addresses of pictures, exports and conversations; and without signing in.
         paths = [f"/cover/{document_id}", f"/picture/{document_id}/1", f"/export/{document_id}", conversation]
         for path in paths:

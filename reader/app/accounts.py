@@ -12,7 +12,7 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -97,15 +97,24 @@ def add_account(file: Path, name: str, password: str) -> None:
     """Add a user to the file, made if it is not there, or give them another password.
 
     Raises:
-        ConfigError: the name or the password cannot be, or the file cannot be written.
+        ConfigError: the name or the password cannot be, another name differs in capitals only, or the file cannot be written.
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(f"--add-user {name!r}: a name has up to 64 letters, digits and any of . _ @ -")
     if len(password) < _MIN_PASSWORD_CHARS:
         raise ConfigError(f"The password has {len(password)} characters; choose one of {_MIN_PASSWORD_CHARS} or more.")
     line = f"{name}:{PasswordHasher().hash(password)}"
-    # Of a link, what it points to.
-    change_lines(file.resolve(), lambda lines: [*(one for one in lines if one.partition(":")[0] != name), line])
+
+    def changed(lines: Sequence[str]) -> Sequence[str]:
+        names = [one.partition(":")[0] for one in lines]
+        for other in set(names) - {name}:
+            if other.lower() == name.lower() and name not in names:  # two libraries that people would mix up
+                raise ConfigError(
+                    f"--add-user {name!r}: there is {other!r}, who differs in capitals only; choose another."
+                )
+        return [*(one for one, known in zip(lines, names, strict=True) if known != name), line]
+
+    change_lines(file.resolve(), changed)  # of a link, what it points to
 
 
 def user_of(request: Any) -> str:

@@ -7,6 +7,7 @@ fetched from outside.
 from __future__ import annotations
 
 import argparse
+import gc
 import getpass
 import logging
 import os
@@ -29,7 +30,7 @@ from reader.app.keys import Keys, add_key
 from reader.app.proxies import around
 from reader.app.uploads import Uploads, run_folder
 from reader.documents import MAX_SENT_BYTES
-from reader.errors import ConfigError, ReaderError
+from reader.errors import ConfigError, Parser, ReaderError
 from reader.models import catalogue, choose_decoder
 from reader.settings import STATIC, accounts_file, cache_folder, dtype_name, is_debugging, library_folder, model_name
 from storage import Store, StoreError
@@ -45,9 +46,7 @@ _QUEUE_POLL_SECONDS = 0.02
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the page until it is interrupted; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python app.py", description="Read long documents once, and ask them, in a browser."
-    )
+    parser = Parser(prog="python app.py", description="Read long documents once, and ask them, in a browser.")
     add_flags(parser)
     try:
         run(parser.parse_args(arguments))
@@ -231,6 +230,7 @@ def _serve_library(
     except KeyboardInterrupt:
         page.close(verbose=False)
         service.close()
+        gc.freeze()  # Python looks through all objects while it ends, which takes seconds with a decoder
 
 
 def _port_advice(port: int | None) -> str:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from reader.documents.encodings import read_text
 from reader.documents.text import MOST_PAGES, Parsed, readable_stem, split_pages
+from reader.wording import SENTENCE_ENDS
 
 _TIMES = re.compile(
     r"[ \t]*(?:(\d{1,3}):)?(\d{1,2}):(\d{2})[.,](\d{1,3})[ \t]*-->[ \t]*(?:(\d{1,3}):)?(\d{1,2}):(\d{2})[.,](\d{1,3}).*"
@@ -24,7 +25,7 @@ _NAMED = re.compile(r"(?:>> ?)?([^\W\d_a-zß-ÿ][\w.'’-]*(?: [^\W\d_a-zß-ÿ][
 """How a line begins that names its speaker."""
 _TURN = re.compile(r"[-–—] ?\S|>>")
 """How a line begins that somebody else speaks."""
-_ENDED = re.compile(r"[.!?…。！？][\"'”’»)\]]*$")
+_ENDED = re.compile(rf"[.!?…{SENTENCE_ENDS}][\"'”’»)\]]*$")
 _PAUSE_SECONDS = 3.0
 """After a sentence, a pause of this length begins a paragraph."""
 _PARAGRAPH_CHARS, _LONG_CHARS = 400, 1200

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from reader.documents.encodings import read_text
 from reader.errors import DocumentError
+from reader.wording import SENTENCE_ENDS
 
 Parsed = tuple[str, Iterator[tuple[str, str]]]
 """What a parser returns: a title, and the (label, text) of each page."""
@@ -22,7 +23,7 @@ MOST_PAGES = 15_000
 _LABEL_CHARS = 80
 
 # From the best place to end a page to the worst; each match belongs to the page that it ends.
-_BREAKS = tuple(re.compile(pattern) for pattern in (r"\n[ \t]*\n\s*", r"\n", r"[。！？]", r"\s"))
+_BREAKS = tuple(re.compile(pattern) for pattern in (r"\n[ \t]*\n\s*", r"\n", rf"[{SENTENCE_ENDS}]", r"\s"))
 
 # What word processors put in the title when nobody wrote one.
 _NO_TITLE = re.compile(

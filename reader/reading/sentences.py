@@ -10,9 +10,13 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
+from reader.wording import SENTENCE_ENDS
+
 _NOTE_MARKS = r"(?:\[[\w*†‡§]{1,4}\])*"
 """Raised marks of notes, as every format's text has them: [3][b]."""
-_SENTENCE_END = re.compile(rf"[.!?…][\"'”’»)\]]*{_NOTE_MARKS}(?=\s)\s*|[。！？]{_NOTE_MARKS}|\n\s*\n\s*")
+_SENTENCE_END = re.compile(
+    rf"[.!?…][\"'”’»)\]]*{_NOTE_MARKS}(?=\s)\s*|[{SENTENCE_ENDS}][{SENTENCE_ENDS}!?]*[\"'”’»)\]」』）]*{_NOTE_MARKS}|\n\s*\n\s*"
+)
 _MARKED = re.compile(rf"(?<=[.!?…]){_NOTE_MARKS}$")
 _HEADING_LINE = re.compile(
     r"(?:(?<=[.!?:\]”\"]\n)|(?<=\n\n)|\A)(?:\d{1,2}(?:\.\d{1,2}){0,3}\.?|[IVX]{1,5}\.)"

@@ -15,9 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
-from typing import NoReturn
 
-from reader.errors import ReaderError, unexpected
+from reader.errors import Parser, ReaderError, unexpected
 from reader.settings import is_debugging, library_folder, version
 from reader.shell.terminal import PROGRAM, console, print_error
 from storage import StoreError
@@ -58,9 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # where the locale has no UTF-8: a question mark in place of an error
-    if not words or words[0] not in COMMANDS:
-        return _without_command(words)
     try:
+        if not words or words[0] not in COMMANDS:
+            return _without_command(words)
         options = parser_of(words[0]).parse_args(words[1:])
         if "library" in options:
             options.library = library_folder(options.library)
@@ -82,25 +81,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says in one sentence what is wrong; argparse prints the command's flags before it."""
-
-    def error(self, message: str) -> NoReturn:
-        print_error(f"{message[0].upper()}{message[1:].rstrip('.')}. {self.prog} --help lists what it takes.")
-        sys.exit(2)
-
-
 def parser_of(name: str) -> argparse.ArgumentParser:
     """The parser of one command's flags."""
     command = COMMANDS[name]
-    parser = _Parser(prog=f"{PROGRAM} {name}", description=f"{command.help[0].upper()}{command.help[1:]}.")
+    parser = Parser(prog=f"{PROGRAM} {name}", description=f"{command.help[0].upper()}{command.help[1:]}.")
     import_module(command.module).add_flags(parser)
     return parser
 
 
 def _without_command(words: Sequence[str]) -> int:
     """Print the help or the version, or say that there is no such command."""
-    parser = _Parser(prog=PROGRAM, description="Read long documents once, remember them, ask them.")
+    parser = Parser(prog=PROGRAM, description="Read long documents once, remember them, ask them.")
     parser.add_argument("--version", action="version", version=f"beacon-reader {version()}")
     commands = parser.add_subparsers(metavar="COMMAND", help=f"`{PROGRAM} COMMAND --help` lists its flags")
     for name, command in COMMANDS.items():

@@ -16,6 +16,7 @@ from reader.answering.passages import Passage, Source, passage_of
 from reader.answering.text.definitions import definitions
 from reader.answering.text.words import mention, stem
 from reader.reading import sentences
+from reader.wording import SENTENCE_ENDS
 
 _SOON_CHARS = 60_000
 """How far behind the first mention somebody may be introduced."""
@@ -83,7 +84,7 @@ _TERM_LAST = (
 _REST_OF_NAME = re.compile(r"(?: [^\W\d_a-zß-ÿ][\w'’-]*){1,4}(?![\w.])")
 _FIRST_NAMES = re.compile(r"(?:(?<!\S)[^\W\d_a-zß-ÿ][\w'’-]*\.? ){1,4}\Z")
 _FIRST_NAMES_CHARS = 60
-_ENDED = re.compile(r"[.!?…。][\"'”’»)\]*_]*$")
+_ENDED = re.compile(rf"[.!?…{SENTENCE_ENDS}][\"'”’»)\]*_]*$")
 _QUOTE = re.compile(r"[“”\"]")
 
 

@@ -17,6 +17,7 @@ from reader.answering.passages import Passage, Source, passage_of
 from reader.answering.text.outline import Section, is_front_matter, sections
 from reader.answering.text.words import content_words
 from reader.reading import sentences
+from reader.wording import FULL_STOPS
 from storage import PageRecord
 
 SENTENCES = 3
@@ -44,7 +45,7 @@ NO_PROSE = re.compile(
     r"[=@{}\\∗†•|©]|\b(?:Fig(?:ure|\.)|Table)\s*\d+\s*[:.]|\b(?:pages|pp\.|Vol\.|Proceedings|ISBN|https?:)", re.I
 )
 """Signs of formulas, captions, rows of tables and references."""
-_ENDED = re.compile(r"[.…。][\"'”’»)\]]*$")
+_ENDED = re.compile(rf"[.…{FULL_STOPS}][\"'”’»)\]]*$")
 _WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """Signs of Chinese, Japanese and Korean, each of which says about as much as three letters."""
 _SAID = re.compile(r"[\"“”'‘«„「『—–-]")

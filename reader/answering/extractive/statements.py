@@ -18,6 +18,7 @@ from reader.answering.text.excerpts import excerpt
 from reader.answering.text.words import STOP_WORDS, content_words, mention, stem, subject_words, words_of
 from reader.models import SentenceEncoder
 from reader.reading import sentences, shortened
+from reader.wording import SENTENCE_ENDS
 from storage import TextIndex
 
 _CANDIDATES = 20
@@ -65,7 +66,7 @@ _RULES = re.compile(
 )
 """What a sentence has that says what one may or must do."""
 _BEGINS_WITH_IT = re.compile(rf"{_EITHER}[.,;:!]", re.I)
-_ENDS = re.compile(r"[.!?…。！？:;][\W_]*")
+_ENDS = re.compile(rf"[.!?…{SENTENCE_ENDS}:;][\W_]*")
 
 _CLAUSE_WORDS = 4
 """An answer of so many words may be as good as a sentence."""

@@ -23,6 +23,7 @@ from reader.answering.text.people import people
 from reader.answering.text.words import bare, content_words, mention, stem, words_of
 from reader.answering.wholes import TEXTS
 from reader.reading import sentences
+from reader.wording import SENTENCE_ENDS
 from storage import PageRecord
 
 _IT = (
@@ -61,7 +62,7 @@ _MOST_WORDS = 5
 """So many words may be looked for as they are."""
 _MOST_PLACES, _MOST_OF_NAME, _LEAST_LETTERS = 6, 3, 4
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
-_ENDED = re.compile(r"[.!?…。:;][\"'”’»)\]*_]*\s*\Z")
+_ENDED = re.compile(rf"[.!?…{SENTENCE_ENDS}:;][\"'”’»)\]*_]*\s*\Z")
 _MOST_ALIKE = 0.5
 """Chapters that have so many of the words as the one with the most are about them, too."""
 

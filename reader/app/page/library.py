@@ -37,6 +37,8 @@ class LibraryEvents:
         self._site, self._refresh = site, refresh
         self._addresses: dict[Path, str] = {}
         """Where fetched files come from that are not added yet."""
+        self._waiting: dict[str, tuple[str, type[Exception]]] = {}
+        """Files that a person is asked about, by path: whose they are, and what adding them raised."""
 
     def connect(self) -> None:
         """Tie the events of the library."""
@@ -52,6 +54,7 @@ class LibraryEvents:
             on(button.upload, None, js="() => { document.getElementById('sending').textContent = ''; }", **EVERY)
         choosing = [
             on(self._site.page.load, self.open_page, None, chosen),
+            on(self._site.page.load, self.ask_again, None, [*locking, *scanning]),
             *(
                 on(button.upload, self.add_files, button, adding, **EVERY)
                 for button in (library.upload, library.take_in)
@@ -94,6 +97,19 @@ class LibraryEvents:
         is_open = self._site.now(self._site.parts.kept.chosen, request) is not None
         return found if found is not None and not is_open else gr.skip()
 
+    def ask_again(self, request: gr.Request) -> tuple[Any, ...]:
+        """Ask about the user's files that were waiting when the page was left."""
+        locked, scans = (self._asked(user_of(request), why) for why in (PasswordNeeded, RecognitionNeeded))
+        nothing = gr.skip()
+        return (
+            *(_ask_password(locked) if locked else (nothing,) * 4),
+            *(_ask_about_scan(scans) if scans else (nothing,) * 3),
+        )
+
+    def _asked(self, user: str, why: type[Exception]) -> list[str]:
+        """The files about which a user is asked."""
+        return [path for path, whose in list(self._waiting.items()) if whose == (user, why) and Path(path).is_file()]
+
     @tolerant
     def choose(self, event: gr.EventData) -> str:
         """Select the document whose row was pressed."""
@@ -125,10 +141,12 @@ class LibraryEvents:
                 lines += filter(None, [line])
             except PasswordNeeded:
                 locked.append(str(path))
+                self._waiting[str(path)] = (workspace.user, PasswordNeeded)
                 continue
             except RecognitionNeeded as error:
                 if can_recognise():
                     scans.append(str(path))
+                    self._waiting[str(path)] = (workspace.user, RecognitionNeeded)
                     continue
                 lines.append(views.error_line(error))
             except Exception as error:  # one bad file must not cost the others
@@ -163,8 +181,8 @@ class LibraryEvents:
         """Add the first file that waits for text recognition; say page by page how far that is."""
         state = self._site.parts.kept.scans
         scans = self._site.now(state, request)
-        if not scans:
-            yield (gr.skip(),) * 5
+        if self._waiting.pop(scans[0] if scans else "", None) is None:  # it was answered in another window
+            yield gr.skip(), gr.skip(), *_ask_about_scan(self._left(state, "", request))
             return
         path, workspace = Path(scans[0]), self._site.workspace(request)
         steps: SimpleQueue[tuple[int, int]] = SimpleQueue()
@@ -196,6 +214,8 @@ class LibraryEvents:
         """Add the first file that waits for text recognition without the pages that are pictures."""
         state = self._site.parts.kept.scans
         scans, opened, lines = self._site.now(state, request), gr.skip(), list[str]()
+        if self._waiting.pop(scans[0] if scans else "", None) is None:
+            return opened, gr.skip(), *_ask_about_scan(self._left(state, "", request))
         try:
             opened, line = self._add(self._site.workspace(request), Path(scans[0]))
             lines += filter(None, [line])
@@ -211,7 +231,7 @@ class LibraryEvents:
         """Open the first file that waits; the password goes to the parser and nowhere else."""
         state, opened = self._site.parts.kept.locked, gr.skip()
         waiting = self._site.now(state, request)
-        if not waiting or not secret:
+        if not secret or waiting[:1] != (waiting := self._left(state, "", request))[:1]:
             return opened, *_ask_password(waiting)
         try:
             opened, _ = self._add(self._site.workspace(request), Path(waiting[0]), secret)
@@ -227,7 +247,7 @@ class LibraryEvents:
         """Give up the first file that waits for its password."""
         waiting = self._site.now(self._site.parts.kept.locked, request)
         self._discard(waiting[:1])
-        return _ask_password(waiting[1:])
+        return _ask_password(self._left(self._site.parts.kept.locked, "", request))
 
     @tolerant
     def add_sample(self, request: gr.Request) -> str:
@@ -253,12 +273,13 @@ class LibraryEvents:
 
     def _left(self, state: gr.State, path: str, request: gr.Request) -> list[str]:
         """The files that wait beside one that is done; some may have come meanwhile."""
-        return [other for other in self._site.now(state, request) if other != path]
+        return [other for other in self._site.now(state, request) if other != path and other in self._waiting]
 
     def _discard(self, paths: Sequence[str]) -> None:
         discard(paths)
         for path in paths:
             self._addresses.pop(Path(path), None)
+            self._waiting.pop(path, None)
 
     def _add(
         self,
