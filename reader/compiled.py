@@ -122,7 +122,7 @@ def _knowing(names: dict[str, Any], function: Callable[..., Any]) -> FunctionTyp
 
 def _digest(names: Mapping[str, Any], *functions: Callable[..., Any]) -> str:
     """Of what a loop is compiled from: numba itself only looks at the date and the size of the file that the loop is in."""
-    files = sorted({function.__code__.co_filename for function in functions})
+    files = sorted({__file__, *(function.__code__.co_filename for function in functions)})
     numbers = sorted(f"{name}={value}" for name, value in names.items() if isinstance(value, int))
     return hashlib.sha256(b"".join([Path(file).read_bytes() for file in files] + [repr(numbers).encode()])).hexdigest()[
         :12

@@ -3,8 +3,8 @@
 Torch multiplies with MKL there, which uses half of the width of some processors (AMD's with AVX-512). This loop is compiled for
 the whole width: a block of queries stands in the columns of a matrix, and each key is multiplied with all of them at once. The
 keys come tile by tile, so that nothing has the size of queries times keys (FlashAttention, arXiv 2205.14135, section 3.1).
-Those of the first slots may be in int8: each tile of them becomes floats when its turn comes. Where there are none, the loop is
-used only if it is faster here than torch, which is measured when it is first needed.
+Those of the first slots may be in int8: their bytes are multiplied, or each tile of them becomes floats when its turn comes. Where
+there are none, the loop is used only if it is faster here than torch, which is measured when it is first needed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from itertools import product
 from typing import Any
@@ -120,16 +120,10 @@ def _attend(
 
 
 def block_loop() -> Callable[..., Any] | None:
-    """The compiled loop; None where it cannot be compiled."""
-    by_bytes = byte_loop(byte_tiles.best_instructions)
-    parts = *_FLOAT_PARTS, float_tiles.attend_to_rounded, float_tiles.unround
-    return by_bytes or compiled(float_tiles.attend_to_tiles, _ARGUMENTS, reorders=True, calls=parts)
-
-
-def byte_loop(instructions: Callable[[], Mapping[str, Any]]) -> Callable[..., Any] | None:
-    """The compiled loop that multiplies rounded slots by these instructions."""
-    parts = *_FLOAT_PARTS, *_BYTE_PARTS
-    return compiled(float_tiles.attend_to_tiles, _ARGUMENTS, reorders=True, calls=parts, instructions=instructions)
+    """The compiled loop, which multiplies the bytes of rounded slots where the processor can; None where it cannot be compiled."""
+    loop = partial(compiled, float_tiles.attend_to_tiles, _ARGUMENTS, reorders=True)
+    by_bytes = loop(calls=(*_FLOAT_PARTS, *_BYTE_PARTS), instructions=byte_tiles.best_instructions)
+    return by_bytes or loop(calls=(*_FLOAT_PARTS, float_tiles.attend_to_rounded, float_tiles.unround))
 
 
 def has_block_loop() -> bool:
