@@ -97,6 +97,7 @@ def test_the_price_of_another_thing_is_no_answer(
         ("How much is it per week?", "£9 an hour", "It is £9 an hour, £38.50 a day and £96 a week.", "£96"),
         ("Was kostet es pro Tag?", "9 Euro", "Es kostet 9 Euro pro Stunde und 38 Euro am Tag.", "38 Euro"),
         ("Combien coûte le lit par semaine ?", "9 €", "Le lit coûte 9 € par nuit, 38 € par semaine.", "38 €"),
+        ("How much is it per day?", "£9", "A boat: £9/hour, £38/day", "£38"),
         ("How much is it for a day?", "£9", "It is £9 an hour. A boat is £38.50 a day.", "£9"),
         ("How much is it for a day?", "£9", "It is £9 an hour, £38 a day on land and £40 a day at sea.", "£9"),
         ("How much is it for a day?", "£9", "It is £9 an hour or £9 a day, and £38 a day at sea.", "£9"),

@@ -51,14 +51,14 @@ _BREAK = re.compile(r"[.!?](?=\s)|\n")
 _BEFORE_CHARS, _BEHIND_CHARS = 160, 120
 """How far from its price a text may name a thing."""
 _PERIOD = (
-    r"(?:(?:an?|per|each|every|one|pro|je|im|am|die|eine[nr]?|par|la|le|une?|por|al|el|una?|cada) |/ ?)"
+    r"(?:\b(?:an?|per|each|every|one|pro|je|im|am|die|eine[nr]?|par|la|le|une?|por|al|el|una?|cada) |/ ?)"
     r"(?P<period>hour|day|night|evening|week|weekend|month|year|stunde|tag|nacht|woche|monat|jahr|heure|jour|nuit|semaine|mois|an"
     r"|hora|día|noche|semana|mes|año)\b"
 )
 _NUMBER = r"\d{1,9}(?:[.,]\d{1,9}){0,3}(?!\d)"
 _RATE = rf"(?P<amount>[£$€¥]{_NUMBER}|{_NUMBER} ?(?:[£$€¥]|(?:euros?|pounds?|dollars?|francs?|pence|cents?|p)\b))"
-_ASKED_PERIOD, _SAID_RATE = re.compile(_PERIOD, re.I), re.compile(rf"{_RATE}(?: {_PERIOD})?\W*", re.I)
-_PRINTED_RATE = re.compile(rf"(?<![\w.,]){_RATE}(?: {_PERIOD})?", re.I)
+_ASKED_PERIOD, _SAID_RATE = re.compile(_PERIOD, re.I), re.compile(rf"{_RATE}(?: ?{_PERIOD})?\W*", re.I)
+_PRINTED_RATE = re.compile(rf"(?<![\w.,]){_RATE}(?: ?{_PERIOD})?", re.I)
 """An amount, and for how long it is paid: "£39.95 a day"."""
 _LEAST_LETTERS = 3
 _MOST_PLACES = 20
