@@ -8,7 +8,7 @@ import pytest
 from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
 
-from reader.answering.checks.prices import is_no_price, with_cost
+from reader.answering.checks.prices import for_period, is_no_price, with_cost
 from reader.models import Model
 from storage import Store
 
@@ -90,11 +90,31 @@ def test_the_price_of_another_thing_is_no_answer(
     assert (answer.text, answer.question) == (text, question)
 
 
+@pytest.mark.parametrize(
+    ("question", "answer", "passage", "amount"),
+    [
+        ("How much is it for a day?", "£9", "It is £9 an hour, and £38.50 a day.", "£38.50"),
+        ("How much is it per week?", "£9 an hour", "It is £9 an hour, £38.50 a day and £96 a week.", "£96"),
+        ("Was kostet es pro Tag?", "9 Euro", "Es kostet 9 Euro pro Stunde und 38 Euro am Tag.", "38 Euro"),
+        ("Combien coûte le lit par semaine ?", "9 €", "Le lit coûte 9 € par nuit, 38 € par semaine.", "38 €"),
+        ("How much is it per day?", "£9", "A boat: £9/hour, £38/day", "£38"),
+        ("How much is it for a day?", "£9", "It is £9 an hour. A boat is £38.50 a day.", "£9"),
+        ("How much is it for a day?", "£9", "It is £9 an hour, £38 a day on land and £40 a day at sea.", "£9"),
+        ("How much is it for a day?", "£9", "It is £9 an hour or £9 a day, and £38 a day at sea.", "£9"),
+        ("How much is it for a day?", "£9", "The deposit is £9, the hire £38 a day.", "£9"),
+        ("How much is it?", "£9", "It is £9 an hour, and £38.50 a day.", "£9"),
+    ],
+)
+def test_an_amount_is_for_the_time_that_is_asked_for(question: str, answer: str, passage: str, amount: str) -> None:
+    assert for_period(question, answer, passage) == amount
+
+
 @pytest.mark.parametrize("text", ["word " * 20_000, "1 " * 20_000, "£9 " * 20_000, "half a " * 20_000, "?" * 20_000])
 def test_hostile_text_takes_no_time(text: str) -> None:
     started = time.perf_counter()
     with_cost(f"How much is a {text}?")
     is_no_price("What does a dog cost?", "£9", text)
+    for_period("How much is it for a day?", "£9", f"{text} £9 an hour")
     is_no_price("What does a dog cost?", text, FERRY)
     is_no_price(f"What does a {text} cost?", "£9", FERRY)
     assert time.perf_counter() - started < 1

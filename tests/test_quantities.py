@@ -506,6 +506,15 @@ def test_a_span_is_answered_whole(roomy_model: Model, store: Store, monkeypatch:
     assert answer.text == "between £12 and £18"
 
 
+def test_a_broken_off_amount_is_answered_whole(
+    roomy_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attached = attached_to(one_page("A hot meal on the boat costs £8.50.", "Boat"), roomy_model, store)
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = ["£8"]
+    assert answered(attached, roomy_model, "What is the price of the meal?", look_again=2500).text == "£8.50"
+
+
 @pytest.mark.parametrize("piece", ["one ", "one and ", "1", "1,1", "1 "])
 def test_rows_of_numbers_end(piece: str) -> None:
     """A pattern whose time grows with the third power of their length would take hours."""

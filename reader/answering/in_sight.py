@@ -10,7 +10,7 @@ from reader.answering.checks.copying import as_copied
 from reader.answering.checks.kinds import is_of_another_kind
 from reader.answering.checks.names import authors, bare_name, invents_name, with_last_name
 from reader.answering.checks.places import whole_place
-from reader.answering.checks.prices import is_no_price
+from reader.answering.checks.prices import for_period, is_no_price
 from reader.answering.checks.quantities import (
     as_printed,
     as_spelt,
@@ -70,6 +70,7 @@ class InSight:
         value = as_printed(as_spelt(value, question, passage), passage)
         value = with_whole_figures(value, question, passage, self.said)
         value = with_hedge(with_span(with_unit(value, passage), question, passage), passage)
+        value = for_period(question, value, passage)
         value = limit(question, date_of_event(question, value, passage), passage)
         value = whole_place(question, value, passage)
         if role == "author":

@@ -50,6 +50,16 @@ _CLAUSE = re.compile(r"[,;:.!?](?=\s)|\s(?=(?:and|or|und|oder|et|ou|y|o)\s)|\n")
 _BREAK = re.compile(r"[.!?](?=\s)|\n")
 _BEFORE_CHARS, _BEHIND_CHARS = 160, 120
 """How far from its price a text may name a thing."""
+_PERIOD = (
+    r"(?:\b(?:an?|per|each|every|one|pro|je|im|am|die|eine[nr]?|par|la|le|une?|por|al|el|una?|cada) |/ ?)"
+    r"(?P<period>hour|day|night|evening|week|weekend|month|year|stunde|tag|nacht|woche|monat|jahr|heure|jour|nuit|semaine|mois|an"
+    r"|hora|día|noche|semana|mes|año)\b"
+)
+_NUMBER = r"\d{1,9}(?:[.,]\d{1,9}){0,3}(?!\d)"
+_RATE = rf"(?P<amount>[£$€¥]{_NUMBER}|{_NUMBER} ?(?:[£$€¥]|(?:euros?|pounds?|dollars?|francs?|pence|cents?|p)\b))"
+_ASKED_PERIOD, _SAID_RATE = re.compile(_PERIOD, re.I), re.compile(rf"{_RATE}(?: ?{_PERIOD})?\W*", re.I)
+_PRINTED_RATE = re.compile(rf"(?<![\w.,]){_RATE}(?: ?{_PERIOD})?", re.I)
+"""An amount, and for how long it is paid: "£39.95 a day"."""
 _LEAST_LETTERS = 3
 _MOST_PLACES = 20
 _MOST_CHARS = 200
@@ -112,6 +122,22 @@ def is_no_price(question: str, answer: str, page: str) -> bool:
     things = {word for word in words_of(one["words"]) if len(word) >= _LEAST_LETTERS} - _COMMON
     is_alike = bool(things) and is_written_in(language, page)
     return is_alike and not any(_names(things, _near(page, *place)) for place in places)
+
+
+def for_period(question: str, answer: str, passage: str) -> str:
+    """An amount that a passage gives for a day, if the question asks for one for a day, in place of that for an hour in the same
+    sentence; others stay."""
+    asked = {one["period"].casefold() for one in _ASKED_PERIOD.finditer(question)}
+    said = _SAID_RATE.fullmatch(answer)
+    if said is None or len(asked) != 1:
+        return answer
+    sentences = [list(_PRINTED_RATE.finditer(sentence)) for sentence in _BREAK.split(passage)]
+    own = [rates for rates in sentences if any(one["amount"] == said["amount"] for one in rates)]
+    printed = [(one["amount"], (one["period"] or "").casefold()) for rates in own for one in rates]
+    if any(amount == said["amount"] and (not period or period in asked) for amount, period in printed):
+        return answer
+    amounts = {amount for amount, period in printed if period in asked}
+    return amounts.pop() if len(amounts) == 1 else answer
 
 
 def _around(text: str, start: int, end: int, sign: re.Pattern[str]) -> str:
