@@ -146,7 +146,10 @@ def _items(section: Section, chars_read: int) -> Iterator[tuple[PageRecord, int,
     end_char = min(section.end_char, chars_read)
     for number, page in enumerate(section.pages):
         first = max(0, (section.body_char if number == 0 else section.start_char) - page.start_char)
-        for line in _ITEM.finditer(page.text, first, max(first, end_char - page.start_char)):
+        last = max(first, end_char - page.start_char)
+        if any(_ENDED.search(page.text, first + start, first + end) for start, end in sentences(page.text[first:last])):
+            return  # prose, whose lines are parts of sentences
+        for line in _ITEM.finditer(page.text, first, last):
             said = line[1]
             is_said = said.strip() not in section.title and " | " not in said and not NO_PROSE.search(said)
             if is_said and len(said) <= _LONG_CHARS and 2 * sum(map(str.isalpha, said)) > len(said):
