@@ -483,6 +483,14 @@ def test_a_sentence_in_signs_of_which_each_is_a_syllable_or_a_word_is_long_enoug
     assert said in note.text
 
 
+def test_slides_of_bullets_have_notes_of_their_first_lines() -> None:
+    plan = "Plan\n\nRebuild the north quay\n\nTwo cranes\n\n"
+    text = f"{plan}Money\n\n£2m from the county\n\n| a | b |\n\n7"
+    pages = (Page(1, "Slide 1: Plan", 0, len(plan)), Page(2, "Slide 2: Money", len(plan), len(text)))
+    made = notes(source_of(Document(text, pages, "Talk", "talk.pptx", "pptx", 0)))
+    assert [note.text for note in made] == ["Rebuild the north quay; Two cranes", "£2m from the county"]
+
+
 def test_pages_without_headings_have_notes_in_stretches_and_front_matter_has_none() -> None:
     pages, text = [], ""
     for number in range(1, 101):

@@ -27,6 +27,8 @@ Queries = dict[int, list[Tensor]]
 
 _NEUTRAL = "What does the text say?"
 _TINY = 1e-9
+_MOST_QUERIES = 128
+"""Of longer questions and answers every second, third … token stands for all: each costs a product with every key of the memory."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ class Attention:
         for layer, own in sorted(queries.items()):
             rows = None if memory.row_spans is None else memory.row_spans[layer]
             is_source = (memory.spans if rows is None else rows.amax(dim=0))[:, 1] != NO_SPAN
-            found.append(shares(torch.cat([*own], dim=2)[0, :, -last:], _picked(memory.keys(layer), is_source)))
+            asked = torch.cat([*own], dim=2)[0, :, -last:]
+            some = asked[:, :: -(-asked.shape[1] // _MOST_QUERIES)]
+            found.append(shares(some, _picked(memory.keys(layer), is_source)))
             if rows is not None:
                 spans.append(rows[:, is_source].long())
         # Layers with fewer rows begin later, so that what was put behind the memory ends in the same columns in all.

@@ -2,7 +2,8 @@
 
 A chapter's first sentence usually says what it is about. Central sentences follow: those whose words the chapter uses often and the
 rest of the document seldom; names count double. A page without a heading may begin anywhere, so a stretch of pages has central
-sentences only. No decoder runs: the notes are there as soon as the file is.
+sentences only. Where there is no sentence, as on slides of bullets, the first lines stand for them. No decoder runs: the notes are
+there as soon as the file is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from reader.answering.passages import Passage, Source, passage_of
 from reader.answering.text.outline import Section, is_front_matter, sections
@@ -46,6 +48,7 @@ NO_PROSE = re.compile(
 )
 """Signs of formulas, captions, rows of tables and references."""
 _ENDED = re.compile(rf"[.…{FULL_STOPS}][\"'”’»)\]]*$")
+_ITEM = re.compile(r"^(?:[-•*–] |\d{1,3}[.)] )?([^\s|]\S* \S.*)$", re.M)
 _WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """Signs of Chinese, Japanese and Korean, each of which says about as much as three letters."""
 _SAID = re.compile(r"[\"“”'‘«„「『—–-]")
@@ -65,7 +68,8 @@ class Note:
     @property
     def text(self) -> str:
         """The sentences, on one line."""
-        return " ".join(" ".join(passage.text.split()) for passage in self.passages)
+        lines = [" ".join(passage.text.split()) for passage in self.passages]
+        return " ".join(line if _ENDED.search(line) else f"{line};" for line in lines).removesuffix(";")
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,10 @@ def notes(source: Source, most: int = SENTENCES) -> list[Note]:
             own = []
         lead = [one for one in own[:1] if stretch.title and one.is_lead(stretch.body_char)]
         chosen = _central(own, lead, spread, len(stretches), most)
-        passages = tuple(passage_of(one.page, one.start, one.end) for one in chosen)
+        spans = [(one.page, one.start, one.end) for one in chosen]
+        if not own and not is_front_matter(stretch.title):
+            spans = list(islice(_items(stretch, source.chars_read), most))
+        passages = tuple(passage_of(*span) for span in spans)
         last = max((page.number for page in pages if page.start_char < stretch.end_char), default=1)
         made.append(Note(stretch.title, pages[0].number if pages else 1, last, passages))
     return made
@@ -132,6 +139,21 @@ def _sentences(section: Section, chars_read: int) -> Iterator[_Sentence]:
                 and _can_stand_alone(said)
             ):
                 yield _Sentence(page, first + start, first + end, said, tuple(content_words(said)))
+
+
+def _items(section: Section, chars_read: int) -> Iterator[tuple[PageRecord, int, int]]:
+    """The lines of a section that say something: two words or more, and no row of a table or of a table of contents."""
+    end_char = min(section.end_char, chars_read)
+    for number, page in enumerate(section.pages):
+        first = max(0, (section.body_char if number == 0 else section.start_char) - page.start_char)
+        last = max(first, end_char - page.start_char)
+        if any(_ENDED.search(page.text, first + start, first + end) for start, end in sentences(page.text[first:last])):
+            return  # prose, whose lines are parts of sentences
+        for line in _ITEM.finditer(page.text, first, last):
+            said = line[1]
+            is_said = said.strip() not in section.title and " | " not in said and not NO_PROSE.search(said)
+            if is_said and len(said) <= _LONG_CHARS and 2 * sum(map(str.isalpha, said)) > len(said):
+                yield page, *line.span(1)
 
 
 def _begins_with_heading(text: str) -> bool:

@@ -54,7 +54,6 @@ class LibraryEvents:
             on(button.upload, None, js="() => { document.getElementById('sending').textContent = ''; }", **EVERY)
         choosing = [
             on(self._site.page.load, self.open_page, None, chosen),
-            on(self._site.page.load, self.ask_again, None, [*locking, *scanning]),
             *(
                 on(button.upload, self.add_files, button, adding, **EVERY)
                 for button in (library.upload, library.take_in)
@@ -71,6 +70,7 @@ class LibraryEvents:
         ]
         for event in choosing:
             self._refresh.after(event)
+        on(self._site.page.load, self.ask_again, None, [*locking, *scanning])
         look_again = self._site.parts.settings.look_again
         on(self._site.page.load, lambda kept: kept, kept.look_again, look_again)
         on(look_again.input, lambda chosen: chosen, look_again, kept.look_again, **LAST)
