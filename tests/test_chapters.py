@@ -117,6 +117,8 @@ def test_numbers_above_twelve_are_words_too() -> None:
         (f"What is chapter {'9' * 5000} called?", None),
         ("On which page does chapter 2 begin?", "page 12: Now began day 4."),
         ("What is the second story called?", None),
+        ("Show me chapter 3.", "III. THE FERRY: Now began day 5."),
+        ("What is chapter 3?", "III. THE FERRY: Now began day 5."),
     ],
 )
 def test_chapters_behind_an_introduction_are_known_by_number_and_place(question: str, answer: str | None) -> None:

@@ -433,7 +433,11 @@ _WAYS = tuple(
         (_EDGE, _edge),
         (rf"(?:how (?:long|big) is|wie lang ist) {_TEXT}", _size),
         (_HOW_MANY, _size),
-        (rf"{_ASK}(?: {_NAME}{_OF_PART}| )?{_NTH}", _called),
+        (rf"{_ASK} {_NAME}{_OF_PART}{_NTH}", _called),
+        (
+            rf"(?:(?:can you )?(?:please )?name|nenne|(?:what|which)(?: is|['’]s)(?! (?:the )?(?:{CHAPTER}) )) {_NTH}",
+            _called,
+        ),
         (rf"{_ASK} {_NTH}['’]s? {_NAME}", _called),
         (rf"(?:what|how)(?: is|['’]s| was) {_NTH} {_CALLED}", _called),
         (rf"(?:can you )?tell me what {_NTH} is {_CALLED}", _called),
