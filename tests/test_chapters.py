@@ -114,8 +114,11 @@ def test_numbers_above_twelve_are_words_too() -> None:
         ("List the titles of chapters 2 to 3.", "• II. THE STORM\n• III. THE FERRY"),
         ("How many chapters are there?", "5\n• I. THE SOUND\n• II. THE STORM\n• III. THE FERRY\n• IV. HOME\n• V. TEA"),
         ("What is chapter 6 called?", NOT_SAID),
+        (f"What is chapter {'9' * 5000} called?", None),
         ("On which page does chapter 2 begin?", "page 12: Now began day 4."),
         ("What is the second story called?", None),
+        ("Show me chapter 3.", "III. THE FERRY: Now began day 5."),
+        ("What is chapter 3?", "III. THE FERRY: Now began day 5."),
     ],
 )
 def test_chapters_behind_an_introduction_are_known_by_number_and_place(question: str, answer: str | None) -> None:

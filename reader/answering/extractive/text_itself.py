@@ -143,7 +143,7 @@ def _numbered(named: re.Match[str], source: Source) -> Section | None:
 
 def _place(named: re.Match[str]) -> int:
     """The number of a chapter, below zero from the last one."""
-    if named["last"] and not named["nth"]:
+    if named["last"]:
         return -2 if named["but"] or named["but_one"] else -1
     at = number_of(named["number"] or named["nth"] or "2")
     return -at if named["to_last"] or named["from_end"] or named["before_last"] else at
@@ -295,9 +295,9 @@ def _number(asked: _Asked) -> Overview | None:
 
 
 def _begins(asked: _Asked) -> Overview | None:
+    """The page of a chapter's heading, with its first sentence."""
     section = asked.section()
-    first = _beginning(section)[:1] if section else ()
-    if section is None or not first:
+    if section is None or not (first := _beginning(section)):
         return None
     page = section.pages[0]
     return Overview(f"{wording.place(page.label, page.number)}: {' '.join(first[0].text.split())}", first)
@@ -405,7 +405,7 @@ _NUMBERED = (
     rf"{_THE_PART}(?:(?:{CHAPTER}) (?P<number>{NUMBER})(?P<parts>(?:\.\d+)*)"
     r"|(?:(?P<last>last|final|letzte[nrs]?|derni(?:er|ère)|[uú]ltim[oa])(?P<but> but one)?"
     r"|(?P<before_last>next[- ]to[- ]last|penultimate|vorletzte[nrs]?|avant-derni(?:er|ère)|pen[uú]ltim[oa])"
-    rf"|(?P<nth>{ORDINAL}|\d+(?=(?:st|nd|rd|th)\b))(?:(?<=\d)(?:st|nd|rd|th))?(?P<to_last>[- ](?:to[- ])?last)?)"
+    rf"|(?P<nth>{ORDINAL}|\d{{1,4}}(?=(?:st|nd|rd|th)\b))(?:(?<=\d)(?:st|nd|rd|th))?(?P<to_last>[- ](?:to[- ])?last)?)"
     rf" (?:{CHAPTER}|(?P<story>story|tale))(?P<but_one> but one)?(?P<from_end> from the end)?)"
 )
 """A chapter by its number or its place."""
@@ -434,7 +434,11 @@ _WAYS = tuple(
         (_EDGE, _edge),
         (rf"(?:how (?:long|big) is|wie lang ist) {_TEXT}", _size),
         (_HOW_MANY, _size),
-        (rf"{_ASK}(?: {_NAME}{_OF_PART}| )?{_NTH}", _called),
+        (rf"{_ASK} {_NAME}{_OF_PART}{_NTH}", _called),
+        (
+            rf"(?:(?:can you )?(?:please )?name|nenne|(?:what|which)(?: is|['’]s)(?! (?:the )?(?:{CHAPTER}) )) {_NTH}",
+            _called,
+        ),
         (rf"{_ASK} {_NTH}['’]s? {_NAME}", _called),
         (rf"(?:what|how)(?: is|['’]s| was) {_NTH} {_CALLED}", _called),
         (rf"(?:can you )?tell me what {_NTH} is {_CALLED}", _called),
@@ -445,7 +449,7 @@ _WAYS = tuple(
         ),
         (rf"{_ASK} (?:{CHAPTER}) {_CALLED}", _several_called),
         (
-            rf"{_ASK}(?: {_NAME} of(?: the)?)? {_PART} (?P<from>\d+) (?:to|and|bis|à|a|-) (?P<to>\d+)(?: {_CALLED})?",
+            rf"{_ASK}(?: {_NAME} of(?: the)?)? {_PART} (?P<from>\d{{1,4}}) (?:to|and|bis|à|a|-) (?P<to>\d{{1,4}})(?: {_CALLED})?",
             _several_called,
         ),
         (

@@ -23,7 +23,7 @@ CHAPTER = r"chapters?|sections?|kapiteln?s?|abschnitte?s?|chapitres?|cap[ií]tul
 _WORDS = SMALL_NUMBERS[1:]
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 _IN_WORDS = "|".join(with_space(word) for word in sorted(_WORDS, key=len, reverse=True))
-NUMBER = rf"\d+|[ivxlc]+|{_IN_WORDS}"
+NUMBER = rf"\d{{1,9}}|[ivxlc]+|{_IN_WORDS}"
 _ORDINALS = """
     first|erste[nrs]?|premi(?:er|ère)|primer[oa]? second|zweite[nrs]?|deuxième|seconde|segund[oa]
     third|dritte[nrs]?|troisième|tercer[oa]? fourth|vierte[nrs]?|quatrième|cuart[oa] fifth|fünfte[nrs]?|cinquième|quint[oa]
