@@ -197,11 +197,10 @@ def test_a_document_is_asked_while_it_is_read_and_the_answer_says_how_far(servic
     document = make_document(LONG_WORDS)
     add(service, document)
     wait_for(lambda: service.memory(document.id))
-    replies = []
-    for pages_done in (5, 10):
-        wait_for(lambda enough=pages_done: job_of(service, document.id).pages_done > enough)  # type: ignore[misc]
-        replies.append(whole_answer(service, document.id, "What was calm?"))
-    first, second = replies
+    wait_for(lambda: job_of(service, document.id).pages_done > 5)
+    first = whole_answer(service, document.id, "What was calm?")
+    wait_for(lambda: job_of(service, document.id).pages_done > first.pages_read)
+    second = whole_answer(service, document.id, "What was calm?")
     assert 5 < first.pages_read < second.pages_read < second.pages == len(document.pages)
     assert first.recomputed_tokens == second.recomputed_tokens == 0
     assert len(service._attached) == 1  # what has been outgrown is not kept

@@ -8,7 +8,7 @@ import shutil
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -274,8 +274,9 @@ def visit(chromium: sync_api.Browser) -> Callable[..., object]:
         try:
             yield visit
         except Exception as error:  # what a failure that cannot be repeated leaves to look at
-            steps = visit.page.evaluate("[history.length, JSON.stringify(history.state), document.body.innerText]")
-            error.add_note(f"The page is at {visit.page.url}: {steps}")
+            error.add_note(f"The page is at {visit.page.url}.")
+            with suppress(sync_api.Error):  # of a page that does not answer
+                error.add_note(visit.page.locator("body").inner_text(timeout=5000))
             raise
         visit.page.evaluate("localStorage.clear()")
         visit.page.close()
