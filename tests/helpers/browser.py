@@ -20,7 +20,9 @@ from helpers.server import Server
 
 Axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-sync_api.expect.set_options(timeout=60_000)
+PATIENCE_MS = 150_000
+"""Three servers that start at the same time, beside other work, take a minute until a decoder answers."""
+sync_api.expect.set_options(timeout=PATIENCE_MS)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
     pytest.mark.browser,
@@ -259,7 +261,7 @@ def visit(chromium: sync_api.Browser) -> Callable[..., object]:
     ) -> Iterator[Visit]:
         idle = _idle[repr((viewport, sorted(options.items())))]
         context = idle.pop() if idle else chromium.new_context(viewport=viewport, **options)
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(PATIENCE_MS)
         visit = Visit(context.new_page())
         visit.page.on(
             "console",
