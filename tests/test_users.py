@@ -82,7 +82,7 @@ def test_two_people_share_a_server_and_nothing_else(
         assert SECRET not in bob.page.content()
         assert bob.page.locator("#library button").count() == 0
 
-        # A file that waits for its password: asked about again after a reload, and nobody else is.
+        # After a reload ann is asked again about a file that waits for its password; bob is not.
         locked = write_pdf(tmp_path / "locked.pdf", [WORDS], password=SECRET)
         ann.page.set_input_files("#upload input[type=file]", locked)
         sync_api.expect(ann.page.locator("#locked")).to_contain_text("locked.pdf")

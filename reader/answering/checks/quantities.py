@@ -306,7 +306,7 @@ def with_whole_figures(answer: str, question: str, passage: str, said: str) -> s
 
 
 def _plain(figure: str) -> str:
-    return re.sub("[£$€¥]", "", figure).replace("−", "-")
+    return _CURRENCY.sub("", figure).replace("−", "-")
 
 
 def _is_part(part: str, figure: str) -> bool:

@@ -93,6 +93,7 @@ def named_things(question: str) -> list[tuple[int, int, str]]:
 
 
 def says_something(word: str) -> bool:
+    """Whether a word in small letters is none of those that stand around things."""
     return word not in LITTLE and not IS_VERB.fullmatch(word)
 
 

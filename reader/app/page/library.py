@@ -99,12 +99,7 @@ class LibraryEvents:
 
     def ask_again(self, request: gr.Request) -> tuple[Any, ...]:
         """Ask about the user's files that were waiting when the page was left."""
-        locked, scans = (self._asked(user_of(request), why) for why in (PasswordNeeded, RecognitionNeeded))
-        nothing = gr.skip()
-        return (
-            *(_ask_password(locked) if locked else (nothing,) * 4),
-            *(_ask_about_scan(scans) if scans else (nothing,) * 3),
-        )
+        return _ask_about(*(self._asked(user_of(request), why) for why in (PasswordNeeded, RecognitionNeeded)))
 
     def _asked(self, user: str, why: type[Exception]) -> list[str]:
         """The files about which a user is asked."""
@@ -152,10 +147,9 @@ class LibraryEvents:
             except Exception as error:  # one bad file must not cost the others
                 lines.append(views.error_line(error))
             self._discard([str(path)])  # the library has its own copy
-        nothing = gr.skip()
-        locking = _ask_password([*self._site.now(kept.locked, request), *locked]) if locked else (nothing,) * 4
-        scanning = _ask_about_scan([*self._site.now(kept.scans, request), *scans]) if scans else (nothing,) * 3
-        yield opened, views.added(lines), *locking, *scanning
+        locked = [*self._site.now(kept.locked, request), *locked] if locked else []
+        scans = [*self._site.now(kept.scans, request), *scans] if scans else []
+        yield opened, views.added(lines), *_ask_about(locked, scans)
 
     def add_address(self, address: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Fetch the file at a web address, and add it as uploaded files are added."""
@@ -321,6 +315,14 @@ def _is_here(path: Path, workspace: Workspace, document_id: str) -> str:
     title = workspace.get(document_id).holding.document.title
     name = "" if title == " ".join(path.stem.split()) else f", as “{title}”"
     return views.note(f"{path.name} is in your library already{name}.")
+
+
+def _ask_about(locked: list[str], scans: list[str]) -> tuple[Any, ...]:
+    """Both questions; what nothing waits for stays as it is."""
+    return (
+        *(_ask_password(locked) if locked else (gr.skip(),) * 4),
+        *(_ask_about_scan(scans) if scans else (gr.skip(),) * 3),
+    )
 
 
 def _ask_password(waiting: list[str]) -> tuple[Any, ...]:
