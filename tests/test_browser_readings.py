@@ -346,11 +346,9 @@ def test_the_sample_is_read_and_asked_with_the_bundled_decoder(
             window.page.get_by_text("tokens/s").wait_for(timeout=300_000)
             window.shoot("sample-reading")
             window.wait_until_ready(300)
-            started = time.monotonic()
             window.look_again("Never")
             note = window.ask("On what date did Hester Quill begin writing the handbook?")
             assert "0 of 9,547 document tokens read again" in note
-            assert time.monotonic() - started < 60
             window.shoot("sample-answer")
             window.page.set_viewport_size(PHONE)
             window.check_size()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from helpers.answers import answered, attached_to
 from helpers.documents import one_page
+from helpers.effort import little_effort
 
 from reader.answering.extractive.hours import opening
 from reader.answering.passages import Source
@@ -258,10 +257,9 @@ def test_days_and_times_are_read(text: str, days: list[set[int]], times: list[li
     ],
 )
 def test_hostile_text_takes_no_time(text: str) -> None:
-    started = time.perf_counter()
-    said(text, "Is the library open on Mondays at 8 pm?")
-    said(MUSEUM, f"Is the library open {text}?")
-    assert time.perf_counter() - started < 2
+    with little_effort():
+        said(text, "Is the library open on Mondays at 8 pm?")
+        said(MUSEUM, f"Is the library open {text}?")
 
 
 def test_a_day_that_is_another_once_a_month_is_answered_with_both() -> None:

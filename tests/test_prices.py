@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
+from helpers.effort import little_effort
 
 from reader.answering.checks.prices import for_period, is_no_price, with_cost
 from reader.models import Model
@@ -111,10 +110,9 @@ def test_an_amount_is_for_the_time_that_is_asked_for(question: str, answer: str,
 
 @pytest.mark.parametrize("text", ["word " * 20_000, "1 " * 20_000, "£9 " * 20_000, "half a " * 20_000, "?" * 20_000])
 def test_hostile_text_takes_no_time(text: str) -> None:
-    started = time.perf_counter()
-    with_cost(f"How much is a {text}?")
-    is_no_price("What does a dog cost?", "£9", text)
-    for_period("How much is it for a day?", "£9", f"{text} £9 an hour")
-    is_no_price("What does a dog cost?", text, FERRY)
-    is_no_price(f"What does a {text} cost?", "£9", FERRY)
-    assert time.perf_counter() - started < 1
+    with little_effort():
+        with_cost(f"How much is a {text}?")
+        is_no_price("What does a dog cost?", "£9", text)
+        for_period("How much is it for a day?", "£9", f"{text} £9 an hour")
+        is_no_price("What does a dog cost?", text, FERRY)
+        is_no_price(f"What does a {text} cost?", "£9", FERRY)
