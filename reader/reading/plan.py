@@ -32,9 +32,9 @@ RAW_SLOTS = 8192
 """The most slots of a memory of rows if no ratio is given: each slot costs attention time and bytes."""
 
 MEMORY_DTYPES = ("model", "int8", "int4")
-"""The type of a saved memory: the decoder's, int8 with a scale for each slot, or 4 bits in groups of 64 numbers.
+"""The type of a saved memory: the decoder's, int8 with a scale for each slot, or keys in 4 and values in 3 bits.
 
-int8 is rounded as it is read, so that a document that begins like another can take over its windows; 4 bits at the end.
+Each window is rounded as it is read, so that a document that begins like another can take over its windows.
 """
 
 
@@ -162,8 +162,8 @@ def usual_dtype(model: Model) -> str:
 
 def _type_settings(memory_dtype: str) -> dict[str, str]:
     """What a memory's type adds to its settings."""
-    # int8 memories without the second setting are older: they were rounded at the end.
-    return {"memory_dtype": memory_dtype} | ({"rounded": "by window"} if memory_dtype == "int8" else {})
+    # Rounded memories without the second setting are older: they were rounded at the end.
+    return {"memory_dtype": memory_dtype} | ({} if memory_dtype == "model" else {"rounded": "by window"})
 
 
 def _chain(settings: Mapping[str, object], document_id: str, ids: Tensor, window: int) -> tuple[tuple[str, ...], str]:
