@@ -111,6 +111,10 @@ def plan_reading(
     memory_dtype = memory_dtype or usual_dtype(model)
     if memory_dtype not in MEMORY_DTYPES:
         raise ConfigError(f"The memory type is {memory_dtype!r}; it must be one of {', '.join(MEMORY_DTYPES)}.")
+    if memory_dtype == "int4" and not _takes_int4(model):
+        raise ConfigError(
+            f"A memory of {model.name} cannot be kept in int4, as its heads have no multiple of 8 numbers; use int8."
+        )
     if ratio is not None:
         config.check_ratio(ratio)
     ids, spans = model.encode(document.text)
@@ -156,8 +160,18 @@ def plan_reading(
 
 
 def usual_dtype(model: Model) -> str:
-    """The type of a memory if none is chosen: int8 instead of float32, else the decoder's own."""
-    return "int8" if model.decoder.dtype == torch.float32 else "model"
+    """The type of a memory if none is chosen: int4 instead of float32, or int8 where that would be less exact, else the decoder's
+    own."""
+    if model.decoder.dtype != torch.float32:
+        return "model"
+    config = model.plugin.config
+    # A window of which a part is read again with the next one cannot be rounded to int4 before.
+    return "int4" if _takes_int4(model) and config.condensed_tokens == config.window else "int8"
+
+
+def _takes_int4(model: Model) -> bool:
+    """Whether the decoder's values can be packed in 3 bits, an eighth of them after another."""
+    return model.plugin.new_memory().layers[0].keys.shape[-1] % 8 == 0
 
 
 def _type_settings(memory_dtype: str) -> dict[str, str]:
