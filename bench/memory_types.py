@@ -1,8 +1,9 @@
-"""The cost of saving a memory as int8: `python -m bench.memory_types [--model NAME] [DOCUMENT …]`.
+"""The cost of rounding a memory: `python -m bench.memory_types [--model NAME] [DOCUMENT …]`.
 
-For each document, a decoder reads the first tokens at ratio 4 into a library, once in its own type and once in int8. Both memories
-are attached, the next 512 tokens are scored after each, and both answer a few questions. Prints bytes, attach seconds and
-next-token loss, for comparison the loss of the same 512 tokens without a memory, and how many answers and quotes are the same.
+For each document, a decoder reads the first tokens at ratio 4 into a library, in its own type, in int8 and in int4. All are
+attached, the next 512 tokens are scored after each, and each answers a few questions. Prints bytes, attach seconds and next-token
+loss, for comparison the loss of the same 512 tokens without a memory, and how many of the rounded memories' answers and quotes are
+those of the decoder's type.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from reader.answering import ask, attach
 from reader.documents import Document, Page, load
 from reader.models import DEFAULT_MODEL, Model, load_model
 from reader.reading import read
+from reader.reading.plan import MEMORY_DTYPES
 from reader.settings import cache_folder
 from storage import Store
 
@@ -69,7 +71,7 @@ def main() -> None:
     options = parser.parse_args()
     model = load_model(options.model, cache_folder=cache_folder())
     answers = quotes = asked = 0
-    rows: dict[str, list[tuple[float, float, int]]] = {"model": [], "int8": [], "none": []}
+    rows: dict[str, list[tuple[float, float, int]]] = {kind: [] for kind in (*MEMORY_DTYPES, "none")}
     for file in options.documents:
         document = load(file)
         ids, spans = model.encode(document.text)
@@ -80,12 +82,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store, torch.inference_mode():
             replies: dict[str, list[tuple[str, list[str]]]] = {}
             scored = ids[options.tokens : options.tokens + SCORED]
-            for kind in ("model", "int8"):
+            for kind in MEMORY_DTYPES:
                 record = read(start, model, store, ratio=RATIO, memory_dtype=kind).memory
                 found, seconds = loss(model, scored, record.key, store)
                 rows[kind].append((found, seconds, record.bytes))
                 replies[kind] = said(model, record.key, store)
-            for one, other in zip(replies["model"], replies["int8"], strict=True):
+            rounded = [*replies["int8"], *replies["int4"]]
+            for one, other in zip(replies["model"] * 2, rounded, strict=True):
                 asked, answers, quotes = asked + 1, answers + (one[0] == other[0]), quotes + (one[1] == other[1])
             rows["none"].append((loss(model, scored, None, store)[0], 0.0, 0))
     print(
@@ -95,7 +98,7 @@ def main() -> None:
     for kind, measured in rows.items():
         losses, seconds, sizes = (statistics.mean(column) for column in zip(*measured, strict=True))
         print(f"| {kind} | {sizes / 1e6:.1f} | {1000 * seconds:.0f} | {losses:.4f} |")
-    print(f"The same answers to {answers} of {asked} questions, and the same quotes for {quotes}.")
+    print(f"The same answers to {answers} of {asked}, and the same quotes for {quotes}.")
 
 
 if __name__ == "__main__":

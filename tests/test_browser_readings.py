@@ -264,10 +264,10 @@ def test_a_document_is_read_again_at_another_ratio_and_type_which_say_what_they_
         page.locator("#ratio input").click()
         offered = page.get_by_role("option", name=re.compile(r"^\W*8× · about .+B$"))
         offered.click()
-        page.locator("#memory-type").get_by_label("Very compact").check()
+        page.locator("#memory-type").get_by_label("Rounded less").check()
         page.locator("#read-again").click()
         sync_api.expect(page.locator("#memory")).to_contain_text("compression 8×", timeout=180_000)
-        sync_api.expect(page.locator("#memory")).to_contain_text("very compact")
+        sync_api.expect(page.locator("#memory")).to_contain_text("rounded to 8 bits")
         assert "compression 8×" not in before
         assert "attached" in window.ask("What was calm?")
 

@@ -152,6 +152,17 @@ def test_a_sentence_over_two_pages_is_whole() -> None:
     assert [page.text[:12] for page in source.pages] == ["He lit the l", "He burned th", "Nobody came.", "A new chapte"]
 
 
+def test_words_that_are_neighbours_in_a_question_count_more() -> None:
+    filler = "The keeper went down to the harbour again. " * 17
+    passages = passages_of(
+        f"Who can trust a lamp? Nobody has trust in it. {filler}\n\n{filler}\n\nThe Lamp Trust paid for it. {filler}"
+    )
+    asked = ("What did the Lamp Trust pay for?", "Who has trust in the lamp?")
+    best = [passages.all[passages.rank(question)[0]].text for question in asked]
+    assert "Lamp Trust" in best[0]
+    assert "trust a lamp" in best[1]
+
+
 def test_a_passage_within_a_table_carries_its_first_row() -> None:
     index = passages_of(PAGE)
     found = index.all[index.search(["2183"])[0]]  # 59 times 37

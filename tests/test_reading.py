@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
@@ -23,7 +24,7 @@ from helpers.documents import make_document
 from reader.answering import ask, attach, choose_memory
 from reader.app.service import Service
 from reader.beacon import BeaconConfig, BeaconPlugin
-from reader.beacon.rounding import KEY_GROUP
+from reader.beacon.rounding import KEY_GROUP, spread
 from reader.documents import Document, Page
 from reader.errors import Cancelled, ConfigError, ContextOverflow, MemoryMismatch
 from reader.models import Model, Speed, load_decoder, load_model
@@ -272,28 +273,53 @@ def longer(document: Document, extra: str) -> Document:
     return Document(document.text + extra, (*document.pages, page), document.title, "b.txt", "text", 0)
 
 
-def test_document_that_grew_is_read_from_its_first_changed_window(model: Model, store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_document_that_grew_is_read_from_its_first_changed_window(
+    kind: str, model: Model, store: Store, tmp_path: Path
+) -> None:
     randomise_plugin(model)
     document = make_document(120)
-    first = read(document, model, store, ratio=4)
+    first = read(document, model, store, ratio=4, memory_dtype=kind)
     grown = longer(document, "And then one more chapter came, in which the lamp went out. " * 5)
-    second = read(grown, model, store, ratio=4)
+    second = read(grown, model, store, ratio=4, memory_dtype=kind)
     unchanged = first.document_tokens // 32 * 32
     assert second.tokens_read == second.document_tokens - unchanged
     with Store(tmp_path / "fresh") as fresh:
-        whole = read(grown, model, fresh, ratio=4)
+        whole = read(grown, model, fresh, ratio=4, memory_dtype=kind)
         assert whole.memory.key == second.memory.key
         expected = memory_tensors(model, fresh, whole.memory.key)
     for name, tensor in memory_tensors(model, store, second.memory.key).items():
         torch.testing.assert_close(tensor, expected[name], rtol=0, atol=1e-4, check_device=False)
     # the shorter document is unchanged
-    assert read(document, model, store, ratio=4).cached
+    assert read(document, model, store, ratio=4, memory_dtype=kind).cached
 
 
-def test_a_memory_is_kept_in_int8_unless_another_type_is_chosen(model: Model, store: Store) -> None:
+@pytest.mark.parametrize("kind", MEMORY_DTYPES)
+def test_a_reading_that_is_gone_on_with_gives_the_memory_of_one_that_was_not_stopped(
+    kind: str, tiny_model: Model, store: Store, tmp_path: Path
+) -> None:
+    randomise_plugin(tiny_model)
     document = make_document(150)
-    small = read(document, model, store, ratio=2)
-    assert small.memory.settings["memory_dtype"] == "int8"
+    seen: list[ReadingProgress] = []
+    for stop in (1, 3):
+        with pytest.raises(Cancelled):
+            read(
+                document,
+                tiny_model,
+                store,
+                memory_dtype=kind,
+                progress=seen.append,
+                cancelled=functools.partial(lambda stop: len(seen) > stop, stop),
+            )
+    result = read(document, tiny_model, store, memory_dtype=kind)
+    assert 0 < result.tokens_read < result.document_tokens
+    with Store(tmp_path / "fresh") as fresh:
+        assert read(document, tiny_model, fresh, memory_dtype=kind).memory.hash == result.memory.hash
+
+
+def test_a_memory_kept_as_int8_is_smaller_and_nearly_the_same(model: Model, store: Store) -> None:
+    document = make_document(150)
+    small = read(document, model, store, ratio=2, memory_dtype="int8")
     exact = read(document, model, store, ratio=2, memory_dtype="model")
     assert not exact.cached
     assert small.memory.slots == exact.memory.slots
@@ -357,6 +383,7 @@ def test_half_a_memory_of_another_precision_is_not_gone_on_with(tmp_path: Path, 
 def test_memory_kept_as_int4_is_smaller_still_and_no_number_moves_far(model: Model, store: Store) -> None:
     document = make_document(150)
     exact, small, smallest = (read(document, model, store, ratio=0, memory_dtype=kind) for kind in MEMORY_DTYPES)
+    assert read(document, model, store, ratio=0).memory.key == smallest.memory.key  # it is the usual type
     assert len({result.memory.key for result in (exact, small, smallest)}) == 3
     assert smallest.memory.slots == exact.memory.slots > KEY_GROUP
     assert smallest.memory.bytes < small.memory.bytes
@@ -368,7 +395,10 @@ def test_memory_kept_as_int4_is_smaller_still_and_no_number_moves_far(model: Mod
             continue
         if name.endswith("values"):
             assert (tensor - other).norm() < 0.4 * tensor.norm()
-            assert len(other[0, 0].unique()) <= 8
+            assert len((spread(other[0, 0]) * 1_000).round().unique()) <= 8
+            continue
+        if not name.startswith("layers.0."):  # later layers have seen rounded windows
+            assert (tensor - other).norm() < 0.2 * tensor.norm(), name
             continue
         for group, again in zip(tensor.split(KEY_GROUP, dim=1), other.split(KEY_GROUP, dim=1), strict=True):
             steps = (group.amax(1, keepdim=True) - group.amin(1, keepdim=True)) / 15

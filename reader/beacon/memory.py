@@ -20,7 +20,16 @@ from transformers.cache_utils import CacheLayerMixin
 from reader.beacon.layout import WindowTokens
 from reader.beacon.many_queries import block_loop, has_block_loop
 from reader.beacon.one_query import loops_preferred, row_loops
-from reader.beacon.rounding import RoundedSlots, key_factors, put, quantise_to_int8, saved_as, unpacking_loops
+from reader.beacon.rounding import (
+    RoundedSlots,
+    key_factors,
+    put,
+    quantise_to_int4,
+    quantise_to_int8,
+    saved_as,
+    spread,
+    unpacking_loops,
+)
 from reader.beacon.row_spans import saved_row_spans
 from reader.errors import MemoryMismatch
 
@@ -103,7 +112,13 @@ class SlotLayer(CacheLayerMixin):
 
     def values_of(self, start: int, end: int) -> Tensor:
         """The second of `part`."""
-        return self._behind_rounded(RoundedSlots.float_values, self.values, start, end)
+        values = self._behind_rounded(RoundedSlots.float_values, self.values, start, end)
+        return spread(values) if self.spreads_values else values
+
+    @property
+    def spreads_values(self) -> bool:
+        """Whether `values` are spread, as the rounded ones before them are, and with them what attention makes of both."""
+        return self.rounded is not None and self.rounded.are_spread
 
     def _behind_rounded(self, floats: Callable[[RoundedSlots], Tensor], own: Tensor, start: int, end: int) -> Tensor:
         own = own[:, :, self._place(start, end)]
@@ -117,7 +132,7 @@ class SlotLayer(CacheLayerMixin):
             self.unround()
         place = self._place(start, start + keys.shape[2])
         self.keys[:, :, place] = keys
-        self.values[:, :, place] = values
+        self.values[:, :, place] = spread(values) if self.spreads_values else values
 
     def keep_rounded(self, tensors: Mapping[str, Tensor], layer: str) -> None:
         """Begin with these saved slots, if the compiled loops attend to them as fast as the library to floats, on a CPU."""
@@ -138,9 +153,7 @@ class SlotLayer(CacheLayerMixin):
 
     def move(self, index: Tensor, first: int, rotate: Callable[[Tensor], Tensor]) -> None:
         """Move the slots at index (slots,) to the slots from `first`, rotate their keys, and drop every slot after them."""
-        if first < self.first:
-            self.unround()
-        index = index - self.first
+        self.unround()
         self.write(rotate(self.keys[:, :, index]), self.values[:, :, index], first)
         self.length = first + len(index)
 
@@ -150,9 +163,8 @@ class SlotLayer(CacheLayerMixin):
         Args:
             turn: rotates the keys (1, kv_heads, slots, head_dim) of those slots to their new positions.
         """
-        if first < self.first:
-            self.unround()
-        rows = (index - self.first)[None, ..., None].expand(1, -1, -1, self.keys.shape[3])
+        self.unround()
+        rows = index[None, ..., None].expand(1, -1, -1, self.keys.shape[3])
         self.write(turn(self.keys.gather(2, rows)), self.values.gather(2, rows), first)
         self.length = first + index.shape[1]
 
@@ -369,19 +381,23 @@ class Memory:
                 parts[f"layers.{number}.row_spans"] = self.row_spans[number][:, first:]
         return parts
 
-    def round(self, after: Mark | None = None) -> dict[str, Tensor]:
-        """Round all slots, or those after a mark, to what int8 holds of them; return `tensors` in int8.
+    def round(self, after: Mark | None = None, *, to_int4: bool = False) -> dict[str, Tensor]:
+        """Round all slots, or those after a mark, to what int8 or int4 holds of them; return `tensors` in that type.
 
-        In float32, rounding them again changes nothing.
+        In float32, rounding them to int8 again changes nothing. To int4 each slot is to be rounded once.
         """
-        if self.key_factors is None:
-            self.key_factors = [key_factors(self.keys(number)) for number in range(len(self.layers))]
         views = self.tensors(after)
-        rounded = quantise_to_int8(views, self.key_factors)
+        sink = self.sink if after is None else 0
+        rounded = quantise_to_int4(views, sink) if to_int4 else self._in_int8(views)
         for name, view in views.items():
             if view.is_floating_point():
                 put(rounded, name, view)
         return rounded
+
+    def _in_int8(self, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        if self.key_factors is None:
+            self.key_factors = [key_factors(self.keys(number)) for number in range(len(self.layers))]
+        return quantise_to_int8(views, self.key_factors)
 
     def restore(
         self,
@@ -445,6 +461,7 @@ class Memory:
         for number, layer in enumerate(self.layers):
             layer.length = starts[number] + held[number]
             if starts[number] >= layer.first:
+                layer.unround()  # else those behind it may be spread
                 keys, values = layer.part(starts[number], layer.length)
                 put(tensors, f"layers.{number}.keys", keys[0])
                 put(tensors, f"layers.{number}.values", values[0])

@@ -1,11 +1,12 @@
 """Rounding the keys and values of a memory: to int8 and to 4 and 3 bits, and back.
 
 Tensors are named as in `Memory.tensors`; what rounding adds to one is named behind it: `.scale`, `.factor`, `.step`, `.least`,
-`.most`.
+`.slots`, `.spread` (`.most` where values were not spread before).
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,15 +45,19 @@ class RoundedSlots:
     """(kv_heads, slots, head_dim)"""
     value_scales: Tensor
     """(kv_heads, slots, 1) in float32"""
+    are_spread: bool = False
+    """Whether the values are those of `spread`."""
 
     @classmethod
     def copied(cls, tensors: Mapping[str, Tensor], layer: str) -> RoundedSlots | None:
         """Those of a layer (`layers.N`) of a saved memory; None where it is saved in another type or as int4 once was."""
-        if f"{layer}.values.most" in tensors:
+        if _scale_of_3_bits(tensors, f"{layer}.values") is not None:
             return cls._unpacked(tensors, layer)
         names = ("keys", "keys.scale", "keys.factor", "values", "values.scale")
-        found = [tensors.get(f"{layer}.{name}") for name in names]
-        return None if any(one is None for one in found) else cls(*(one.clone() for one in found if one is not None))
+        if any(f"{layer}.{name}" not in tensors for name in names):
+            return None
+        keys, key_scales, key_factors, values, value_scales = (tensors[f"{layer}.{name}"].clone() for name in names)
+        return cls(keys, key_scales, key_factors, values, value_scales)
 
     @classmethod
     def _unpacked(cls, tensors: Mapping[str, Tensor], layer: str) -> RoundedSlots | None:
@@ -66,11 +71,15 @@ class RoundedSlots:
         new_keys, new_values = torch.empty(2, *shape, dtype=torch.int8)
         scales, room = torch.empty(*shape[:2], 1), np.empty(shape[2], np.float32)
         own = keys.view(torch.uint8), step / factors, least / factors, new_keys, scales[..., 0]
+        groups = _groups(tensors, f"{layer}.keys").numpy()
         for packed, *parts in zip(*(each.numpy() for each in own), strict=True):
-            of_keys(packed, *parts, _slots_together(step.shape[1], shape[1]), room, room.view(np.int32))
+            of_keys(packed, *parts, groups, room, room.view(np.int32))
         for packed, into in zip(values.view(torch.uint8).numpy(), new_values.numpy(), strict=True):
             of_values(packed, into)
-        return cls(new_keys, scales, factors, new_values, tensors[f"{layer}.values.most"].float() / 127)
+        most = _scale_of_3_bits(tensors, f"{layer}.values")
+        assert most is not None
+        are_spread = f"{layer}.values.spread" in tensors
+        return cls(new_keys, scales, factors, new_values, most.float() / 127, are_spread)
 
     @property
     def count(self) -> int:
@@ -86,7 +95,7 @@ class RoundedSlots:
             return torch.cat([tensor[:, place] for place in places], dim=1)
 
         scales = picked(self.key_scales), self.key_factors
-        return RoundedSlots(picked(self.keys), *scales, picked(self.values), picked(self.value_scales))
+        return RoundedSlots(picked(self.keys), *scales, picked(self.values), picked(self.value_scales), self.are_spread)
 
     def of_head(self, head: int) -> tuple[Any, ...]:
         """Those of one head as arrays: keys, their scales (slots,) and factors (head_dim,), values and their scales (slots,)."""
@@ -149,32 +158,61 @@ def key_factors(keys: Tensor) -> Tensor:
     return torch.cat([powers, powers], dim=-1)
 
 
-def quantise_to_int4(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def spread(values: Tensor) -> Tensor:
+    """Values, or what attention makes of them (…, head_dim), multiplied by a Hadamard matrix: each becomes a sum of all.
+
+    So none is much larger than the others, and all of a slot fit one scale (QuaRot, arXiv 2404.00456). Spread again they are as
+    they were.
+    """
+    return values.matmul(_hadamard(values.shape[-1]).to(values))
+
+
+@functools.cache
+def _hadamard(size: int) -> Tensor:
+    """The matrix (size, size) of `spread`, of as many numbers together as the largest power of two that divides the size."""
+    together, matrix = size & -size, torch.ones(1, 1)
+    while len(matrix) < together:
+        matrix = torch.cat([torch.cat([matrix, matrix], dim=1), torch.cat([matrix, -matrix], dim=1)])
+    blocks: Tensor = torch.block_diag(*[matrix / together**0.5] * (size // together))
+    return blocks
+
+
+def quantise_to_int4(tensors: Mapping[str, Tensor], sink: int = 0) -> dict[str, Tensor]:
     """A memory's tensors with keys in 4 and values in 3 bits: an eighth of float32's bytes. `Memory.restore` accepts it.
 
     A few channels of the keys are much larger than the others, so a group of keys is one channel of `KEY_GROUP` slots, rounded to
-    16 steps from its smallest to its largest (KIVI, arXiv 2402.02750, section 3). A slot's values have one scale.
+    16 steps from its smallest to its largest (KIVI, arXiv 2402.02750, section 3). A slot's values are spread and have one scale.
+    Those of consecutive windows may be joined along the slots and groups.
+
+    Args:
+        sink: how many of the slots are the memory's first: their keys are far from all others'. Most attention goes to the first
+            one, which is a group alone.
 
     Returns:
         Keys (kv_heads, slots, head_dim / 2) in int8, two numbers in each, with their `.step` and `.least` (kv_heads, groups,
-        head_dim) in float16; values (kv_heads, slots, head_dim * 3 / 8) in int8, with the `.most` (kv_heads, slots, 1) that the
-        largest of `_SIZES` stands for, in float16; everything else as it was. head_dim is a multiple of 8.
+        head_dim) in float16, and how many slots are in each group, `.slots` (1, groups) in int32; values (kv_heads, slots,
+        head_dim * 3 / 8) in int8, with the `.spread` (kv_heads, slots, 1) that the largest of `_SIZES` stands for, in float16;
+        everything else as it was. head_dim is a multiple of 8.
     """
     result: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if not tensor.is_floating_point():
             result[name] = tensor
         elif name.endswith(".values"):
-            result[name], result[f"{name}.most"] = _to_3_bits(tensor.float())
+            result[name], result[f"{name}.spread"] = _to_3_bits(spread(tensor.float()))
         else:
-            numbers = tensor.float()
-            # A last group with fewer slots repeats its last one.
-            filled = torch.cat([numbers, numbers[:, -1:].expand(-1, -numbers.shape[1] % KEY_GROUP, -1)], dim=1)
-            least, most = torch.aminmax(filled.unflatten(1, (-1, KEY_GROUP)), dim=2)
+            numbers, slots = tensor.float(), torch.arange(tensor.shape[1])
+            parts = [slots[: min(sink, 1)], slots[1:sink], *slots[sink:].split(KEY_GROUP)]
+            counts = [len(part) for part in parts if len(part)]
+            least, most = numbers.new_empty(2, len(numbers), len(counts), numbers.shape[2])
+            for number, group in enumerate(numbers.split(counts, dim=1) if counts else ()):
+                least[:, number], most[:, number] = torch.aminmax(group, dim=1)
+            groups = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(tensor.device)
             # Rounded to float16 first, so that the numbers are rounded to the steps that are read again.
             least = least.half()
             step = ((most - least.float()) / 15).clamp(min=_LEAST_STEP).half()
-            parts = [_of_slots(part.float(), numbers.shape[1]) for part in (least, step)]
+            result[f"{name}.slots"] = torch.tensor([counts], dtype=torch.int32)
+            parts = [part.float()[:, groups] for part in (least, step)]
             nibbles = ((numbers - parts[0]) / parts[1]).round_().clamp_(0, 15).to(torch.uint8)
             result[f"{name}.least"], result[f"{name}.step"] = least, step
             result[name] = (nibbles[..., ::2] | nibbles[..., 1::2] << 4).view(torch.int8)
@@ -215,22 +253,28 @@ def _from_3_bits(packed: Tensor, most: Tensor) -> Tensor:
     return torch.where(is_positive, size, -size).mul_(most.float() / 127)
 
 
-def _from_int4(packed: Tensor, step: Tensor, least: Tensor) -> Tensor:
+def _scale_of_3_bits(tensors: Mapping[str, Tensor], name: str) -> Tensor | None:
+    """What the largest of `_SIZES` stands for in values (kv_heads, slots, 1); None of those that are not in 3 bits."""
+    return tensors.get(f"{name}.spread", tensors.get(f"{name}.most"))
+
+
+def _from_int4(packed: Tensor, step: Tensor, least: Tensor, groups: Tensor) -> Tensor:
     """The numbers (kv_heads, slots, head_dim) in float32 of keys in 4 bits, or of values as they were once."""
     numbers = packed.view(torch.uint8)
     nibbles = torch.stack([numbers & 15, numbers >> 4], dim=-1).flatten(-2).float()
-    return nibbles.mul_(_of_slots(step.float(), packed.shape[1])).add_(_of_slots(least.float(), packed.shape[1]))
+    return nibbles.mul_(step.float()[:, groups]).add_(least.float()[:, groups])
 
 
-def _of_slots(groups: Tensor, slots: int) -> Tensor:
-    """What each slot has of (kv_heads, groups, …): its group's, or its own where there are as many groups as slots."""
-    if groups.shape[1] == slots:
-        return groups
-    return groups.repeat_interleave(_slots_together(groups.shape[1], slots), dim=1)[:, :slots]
+def _groups(tensors: Mapping[str, Tensor], name: str) -> Tensor:
+    """The number of the group (slots,) of each slot of int4's keys, or of values as they were once."""
+    slots, groups = tensors[name].shape[1], tensors[f"{name}.step"].shape[1]
+    counts = tensors.get(f"{name}.slots")
+    if counts is None:  # as int4 memories were saved once: rounded at the end, all groups alike
+        return torch.arange(slots) // (1 if groups == slots else _slots_together(groups, slots))
+    return torch.arange(groups).repeat_interleave(counts[0].cpu())
 
 
 def _slots_together(groups: int, slots: int) -> int:
-    """How many slots are in each group of an int4 memory's keys."""
     return next((size for size in _KEY_GROUPS if groups == -(-slots // size)), KEY_GROUP)
 
 
@@ -242,16 +286,17 @@ def unpacking_loops() -> tuple[Callable[..., Any], Callable[..., Any]] | None:
 
 
 _KEYS_ARGUMENTS = (
-    "(uint8[:, ::1], float32[:, ::1], float32[:, ::1], int8[:, ::1], float32[::1], int64, float32[::1], int32[::1])"
+    "(uint8[:, ::1], float32[:, ::1], float32[:, ::1], int8[:, ::1], float32[::1], int64[::1], float32[::1], "
+    "int32[::1])"
 )
 
 
 def _round_keys(
-    packed: Any, step: Any, least: Any, rounded: Any, scales: Any, together: int, room: Any, bits: Any
+    packed: Any, step: Any, least: Any, rounded: Any, scales: Any, groups: Any, room: Any, bits: Any
 ) -> None:
     """Round a head's keys in 4 bits to int8 with a scale for each slot. `room` and `bits` are the same head_dim numbers."""
     for slot in range(len(packed)):
-        group = slot // together
+        group = groups[slot]
         for pair in range(packed.shape[1]):
             both, first = packed[slot, pair], 2 * pair
             room[first] = np.float32(both & 15) * step[group, first] + least[group, first]
@@ -292,13 +337,16 @@ def saved_as(
         found = tensors[f"{name}.step"].shape
         together = _slots_together(found[1], slots) if len(found) == 3 else KEY_GROUP
         groups = (heads, -(-slots // together), head_dim) if name.endswith(".keys") else (heads, slots, 1)
-        numbers = {name: ((heads, slots, head_dim // 2), torch.int8)}
-        return numbers | {f"{name}.{part}": (groups, torch.float16) for part in ("step", "least")}
-    if f"{name}.most" in tensors:
-        return {
-            name: ((heads, slots, head_dim * 3 // 8), torch.int8),
-            f"{name}.most": ((heads, slots, 1), torch.float16),
-        }
+        parts: dict[str, tuple[tuple[int, ...], torch.dtype]] = {name: ((heads, slots, head_dim // 2), torch.int8)}
+        if (counts := tensors.get(f"{name}.slots")) is not None:
+            is_whole = bool((counts > 0).all()) and int(counts.sum()) == slots
+            count = found[1] if is_whole and len(found) == 3 else -1
+            parts[f"{name}.slots"], groups = ((1, count), torch.int32), (heads, count, head_dim)
+        return parts | {f"{name}.{part}": (groups, torch.float16) for part in ("step", "least")}
+    for scale in (f"{name}.spread", f"{name}.most"):
+        if scale in tensors:
+            packed = heads, slots, head_dim * 3 // 8
+            return {name: (packed, torch.int8), scale: ((heads, slots, 1), torch.float16)}
     if f"{name}.scale" not in tensors:
         return {name: (shape, dtype)}
     parts = {name: (shape, torch.int8), f"{name}.scale": ((heads, slots, 1), torch.float32)}
@@ -316,9 +364,12 @@ def put(tensors: Mapping[str, Tensor], name: str, place: Tensor) -> None:
         )
 
     if f"{name}.step" in tensors:
-        place.copy_(_from_int4(*(sent(tensors[part]) for part in (name, f"{name}.step", f"{name}.least"))))
-    elif f"{name}.most" in tensors:
-        place.copy_(_from_3_bits(sent(tensors[name]), sent(tensors[f"{name}.most"])))
+        groups = _groups(tensors, name).to(place.device)
+        packed, step, least = (sent(tensors[part]) for part in (name, f"{name}.step", f"{name}.least"))
+        place.copy_(_from_int4(packed, step, least, groups))
+    elif (most := _scale_of_3_bits(tensors, name)) is not None:
+        values = _from_3_bits(sent(tensors[name]), sent(most))
+        place.copy_(spread(values) if f"{name}.spread" in tensors else values)
     elif f"{name}.scale" in tensors:
         torch.mul(sent(tensors[name]), sent(tensors[f"{name}.scale"]), out=place)
         if f"{name}.factor" in tensors:

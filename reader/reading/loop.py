@@ -8,13 +8,13 @@ files and answers no questions. Source: arXiv 2401.03462 v3, section 3.2.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from reader.beacon import BeaconConfig, Memory, RatioChooser, pack_row_spans, quantise_to_int4
+from reader.beacon import BeaconConfig, Memory, RatioChooser, pack_row_spans
 from reader.documents import Document
 from reader.errors import Cancelled
 from reader.models import Model
@@ -158,7 +158,13 @@ def _read_windows(
         (r for r in plan.config.ratios if r), default=plan.config.window
     )
     memory = plugin.new_memory(plan.slots + plan.config.window + window_beacons)
-    done = _resume(plan, store, writer, memory)
+    memory_dtype = plan.settings["memory_dtype"]
+    # Each window is rounded before the next is read. To int4 only where no window's slots are read once more with the next.
+    is_int4 = memory_dtype == "int4" and plan.config.condensed_tokens == plan.config.window
+    is_rounded = memory_dtype == "int8" or is_int4
+    packed: list[dict[str, Tensor]] = []
+    """Each window's tensors in int4: rounding to it again would move numbers."""
+    done = _resume(plan, store, writer, memory, packed if is_int4 else None)
     vectors = vector_maker(plan.document, model.encoder, store)
     if not done:
         with model.lock:
@@ -167,8 +173,6 @@ def _read_windows(
     if progress is not None:
         progress(_progress(plan, done, 0, 0.0))
     first, seconds, tail_seconds = done, 0.0, 0.0
-    memory_dtype = plan.settings["memory_dtype"]
-    is_rounded = memory_dtype == "int8"  # each window before the next is read
     chooser = RatioChooser(plan.config, len(plan.ids), plugin.max_positions)
     full_windows = len(plan.segment_keys)
     for number in range(done, plan.windows):
@@ -185,9 +189,12 @@ def _read_windows(
         window_seconds = time.perf_counter() - started
         if vectors is not None:
             vectors.go_on(int(window.spans[-1, 1]))
+        tensors = memory.round(before, to_int4=is_int4) if is_rounded else memory.tensors(before)
         seconds += time.perf_counter() - started
+        if is_int4:
+            packed.append(tensors)
         if number < full_windows:
-            specs, buffers = to_bytes(memory.round(before) if is_rounded else memory.tensors(before))
+            specs, buffers = to_bytes(tensors)
             writer.add_segment(
                 plan.segment_keys[number],
                 tokens=len(window.ids),
@@ -203,23 +210,42 @@ def _read_windows(
             progress(_progress(plan, number + 1, number + 1 - first, seconds))
     if vectors is not None:
         vectors.keep(store)
-    tensors = memory.round() if is_rounded else memory.tensors()
-    specs, buffers = to_bytes(pack_row_spans(quantise_to_int4(tensors) if memory_dtype == "int4" else tensors))
+    if packed:
+        tensors = _joined(memory, packed)
+    else:
+        tensors = memory.tensors() if memory_dtype == "model" else memory.round(to_int4=memory_dtype == "int4")
+    specs, buffers = to_bytes(pack_row_spans(tensors))
     writer.seal(specs, buffers, metadata(memory), slots=memory.slots, seconds=tail_seconds)
     return memory
 
 
-def _resume(plan: ReadingPlan, store: Store, writer: MemoryWriter, memory: Memory) -> int:
-    """Restore finished windows, from this memory or from another that begins with the same windows; return their number."""
+def _joined(memory: Memory, windows: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The tensors of a memory in int4, from those of its windows."""
+    names = [name for name in windows[0] if name.startswith("layers.") and not name.endswith(".row_spans")]
+    return memory.tensors() | {name: torch.cat([window[name] for window in windows], dim=1) for name in names}
+
+
+def _resume(
+    plan: ReadingPlan, store: Store, writer: MemoryWriter, memory: Memory, packed: list[dict[str, Tensor]] | None
+) -> int:
+    """Restore finished windows, from this memory or from another that begins with the same windows; return their number.
+
+    Their tensors are added to `packed`.
+    """
+
+    def restored(tensors: Mapping[str, Tensor], counts: Mapping[str, int]) -> None:
+        memory.restore(tensors, counts)
+        if packed is not None:
+            packed.append({name: tensor.clone() for name, tensor in tensors.items()})
+
     done = 0
     for segment in writer.segments:
         if segment.number >= len(plan.segment_keys) or segment.key != plan.segment_keys[segment.number]:
             break
         with writer.open_segment(segment.number) as tensors:
-            memory.restore(to_torch(tensors), counts(tensors.metadata))
+            restored(to_torch(tensors), counts(tensors.metadata))
         done += 1
-    exact_types = ("model", "int8") if memory.layers[0].keys.dtype == torch.float32 else ("model",)
-    if plan.settings["memory_dtype"] not in exact_types:
+    if plan.settings["memory_dtype"] == "int8" and memory.layers[0].keys.dtype != torch.float32:
         return done  # a copy would be rounded once more
     found = store.find_prefix(plan.segment_keys)
     if found is None or found[1] <= done or plan.config.condensed_tokens < plan.config.window:
@@ -233,7 +259,7 @@ def _resume(plan: ReadingPlan, store: Store, writer: MemoryWriter, memory: Memor
             whole = to_torch(tensors)
             for segment in store.segments(key)[done:count]:
                 part = _cut(whole, segment, plan.config)
-                memory.restore(part, _counts_after(plan, segment))
+                restored(part, _counts_after(plan, segment))
                 specs, buffers = to_bytes(part)
                 writer.add_segment(
                     segment.key,
@@ -262,9 +288,12 @@ def _cut(whole: dict[str, Tensor], segment: SegmentRecord, config: BeaconConfig)
             layer = int(name.split(".")[1])
             is_rows = f"layers.{layer}.row_spans" in whole
             extra = [config.extra_rows(ratio, layer) if is_rows else 0 for ratio in ratios]
-            cut[name] = (
-                tensor if name.endswith(".factor") else tensor[:, part.start + sum(extra[:-1]) : part.stop + sum(extra)]
-            )
+            own = slice(part.start + sum(extra[:-1]), part.stop + sum(extra))
+            counts_of_groups = whole.get(f"layers.{layer}.keys.slots")
+            if name.endswith((".step", ".least", ".slots")) and counts_of_groups is not None:
+                ends = counts_of_groups[0].cumsum(0)
+                own = slice(*(int((ends <= place).sum()) for place in (own.start, own.stop)))
+            cut[name] = tensor if name.endswith(".factor") else tensor[:, own]
     return cut
 
 

@@ -32,9 +32,9 @@ RAW_SLOTS = 8192
 """The most slots of a memory of rows if no ratio is given: each slot costs attention time and bytes."""
 
 MEMORY_DTYPES = ("model", "int8", "int4")
-"""The type of a saved memory: the decoder's, int8 with a scale for each slot, or 4 bits in groups of 64 numbers.
+"""The type of a saved memory: the decoder's, int8 with a scale for each slot, or keys in 4 and values in 3 bits.
 
-int8 is rounded as it is read, so that a document that begins like another can take over its windows; 4 bits at the end.
+Each window is rounded as it is read, so that a document that begins like another can take over its windows.
 """
 
 
@@ -111,6 +111,10 @@ def plan_reading(
     memory_dtype = memory_dtype or usual_dtype(model)
     if memory_dtype not in MEMORY_DTYPES:
         raise ConfigError(f"The memory type is {memory_dtype!r}; it must be one of {', '.join(MEMORY_DTYPES)}.")
+    if memory_dtype == "int4" and not _takes_int4(model):
+        raise ConfigError(
+            f"A memory of {model.name} cannot be kept in int4, as its heads have no multiple of 8 numbers; use int8."
+        )
     if ratio is not None:
         config.check_ratio(ratio)
     ids, spans = model.encode(document.text)
@@ -156,14 +160,24 @@ def plan_reading(
 
 
 def usual_dtype(model: Model) -> str:
-    """The type of a memory if none is chosen: int8 instead of float32, else the decoder's own."""
-    return "int8" if model.decoder.dtype == torch.float32 else "model"
+    """The type of a memory if none is chosen: int4 instead of float32, or int8 where that would be less exact, else the decoder's
+    own."""
+    if model.decoder.dtype != torch.float32:
+        return "model"
+    config = model.plugin.config
+    # A window of which a part is read again with the next one cannot be rounded to int4 before.
+    return "int4" if _takes_int4(model) and config.condensed_tokens == config.window else "int8"
+
+
+def _takes_int4(model: Model) -> bool:
+    """Whether the decoder's values can be packed in 3 bits, an eighth of them after another."""
+    return model.plugin.new_memory().layers[0].keys.shape[-1] % 8 == 0
 
 
 def _type_settings(memory_dtype: str) -> dict[str, str]:
     """What a memory's type adds to its settings."""
-    # int8 memories without the second setting are older: they were rounded at the end.
-    return {"memory_dtype": memory_dtype} | ({"rounded": "by window"} if memory_dtype == "int8" else {})
+    # Rounded memories without the second setting are older: they were rounded at the end.
+    return {"memory_dtype": memory_dtype} | ({} if memory_dtype == "model" else {"rounded": "by window"})
 
 
 def _chain(settings: Mapping[str, object], document_id: str, ids: Tensor, window: int) -> tuple[tuple[str, ...], str]:

@@ -28,7 +28,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memory-dtype",
         choices=("model", "int8", "int4"),
-        help="the type of the saved memory: the decoder's own, int8 (a quarter of float32; the default for it) or int4 (an eighth)",
+        help="the type of the saved memory: the decoder's own, int8 (a quarter of float32) or int4 (an eighth; the default for it)",
     )
     parser.add_argument(
         "--max-bytes", type=flags.byte_count, metavar="N", help="remove old memories to keep all within N bytes"

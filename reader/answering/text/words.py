@@ -55,6 +55,12 @@ def words_of(text: str) -> list[str]:
     return list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))
 
 
+def neighbours(text: str) -> set[tuple[str, str]]:
+    """The pairs of words that stand side by side in a text and both say what it is about."""
+    words = [word.lower() for word in _WORD.findall(text)]
+    return {pair for pair in pairwise(words) if STOP_WORDS.isdisjoint(pair)}
+
+
 def bare(question: str) -> str:
     """A question on one line, without the marks around it."""
     return " ".join(question.split()).strip(" ?¿.!")

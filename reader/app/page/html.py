@@ -193,7 +193,7 @@ def memory_facts(shown: Shown) -> str:
         f"compression {ratio}×" if ratio else "not compressed",
         f"{size(memory.bytes)} on the disk",
     ]
-    rounding = {"model": "full precision", "int4": "very compact"}.get(str(memory.settings.get("memory_dtype")))
+    rounding = {"model": "full precision", "int8": "rounded to 8 bits"}.get(str(memory.settings.get("memory_dtype")))
     if rounding is not None:
         facts.append(rounding)
     return f'<p class="quiet">Memory: {" · ".join(facts)}</p>'

@@ -27,9 +27,9 @@ BUSY_POLL_SECONDS = 0.5
 
 MEMORY_TYPES = [
     ("Automatic (recommended)", "usual"),
-    ("Compact", "int8"),
-    ("Very compact: half the size, less exact", "int4"),
-    ("Full precision: two to four times the size", "model"),
+    ("Compact", "int4"),
+    ("Rounded less: twice the size", "int8"),
+    ("Full precision: four to eight times the size", "model"),
 ]
 WAYS = (
     "<p>or drop or paste files or text anywhere<br>PDF, EPUB, Kindle, Word, slides, tables, mail, web pages, subtitles, text</p>"
