@@ -79,6 +79,12 @@ def test_a_title_in_capitals_belongs_to_the_number_above_it() -> None:
     ]
 
 
+def test_a_title_in_small_letters_belongs_to_the_number_above_it_where_most_numbers_have_one() -> None:
+    titled = ["I\n\nThe Sound", "II\n\nThe Storm", "III\n\nA Ferry at Night"]
+    assert titles(novel(*titled)) == ["I The Sound", "II The Storm", "III A Ferry at Night"]
+    assert titles(novel("I", "II\n\nThe Storm", "III")) == ["I", "II", "III"]
+
+
 def test_a_list_of_contents_is_passed_over() -> None:
     names = ["CHAPTER I.", "CHAPTER II.", "CHAPTER III."]
     listed = "\n\n".join(
@@ -126,6 +132,34 @@ def test_chapters_behind_an_introduction_are_known_by_number_and_place(question:
     asked = source(novel(*book))
     found = extract(question, question, [asked], Passages([asked]), None)
     assert (found and found.text[: len(answer or "")]) == answer
+
+
+def test_two_thirds_of_the_numbered_headings_are_chapters_in_an_excerpt() -> None:
+    asked = source(
+        novel("I. THE AUTHOR", "II. THE RIVER", "I. THE SOUND", "II. THE STORM", "III. THE FERRY", "IV. HOME")
+    )
+    found = of_text("What is the second chapter called?", [asked])
+    assert found is not None
+    assert found.text == "II. THE STORM"
+
+
+def test_numbered_chapters_count_among_more_headings_without_numbers() -> None:
+    parts = [
+        "Preface",
+        "1. The Sound",
+        "Tides",
+        "Winds",
+        "2. The Storm",
+        "Waves",
+        "Rain",
+        "3. The Ferry",
+        "Oars",
+        "Thanks",
+    ]
+    asked = source(novel(*(f"# {part}" for part in parts)))
+    found = of_text("Which chapter comes after chapter 2?", [asked])
+    assert found is not None
+    assert found.text == "3. The Ferry"
 
 
 def test_books_have_their_numbered_chapters() -> None:

@@ -154,6 +154,9 @@ WALL, MAPS, HIVES = (
         (("Qui a fondé le four ?", "Ida Lot"), "Où a-t-elle appris ?", "Où Ida Lot a appris?"),
         (("Qui a fondé le four ?", "Ida Lot"), "Qui était son mari ?", "Qui était le mari d’Ida Lot?"),
         (("¿Cuándo abre el museo el lunes?", "a las 10"), "¿y la tienda?", "Cuándo abre la tienda el lunes?"),
+        (("Who was Ivo?", "the son of Tomas"), "And his mother?", "Who was Ivo’s mother?"),
+        (("Who was Ivo's wife?", "Hester"), "Who was his father?", "Who was Ivo’s father?"),
+        (("Who was Ivo's wife?", "Hester"), "Who was her father?", "Who was Hester’s father?"),
     ],
 )
 def test_a_follow_up_is_written_out(turn: tuple[str, str], question: str, expected: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from reader.answering.extractive.extract import extract
 from reader.answering.extractive.introductions import introduced
 from reader.answering.extractive.overview import overview
-from reader.answering.passages import Source
+from reader.answering.extractive.relations import is_no_relative
+from reader.answering.passages import Passages, Source
 from reader.answering.requests import understand
 from storage import PageRecord
 
@@ -144,3 +146,59 @@ def test_a_thing_that_is_only_named_is_not_said_to_be_anything(question: str, se
 
 def test_a_page_of_one_endless_sentence_introduces_nobody_and_takes_no_time() -> None:
     assert said("Who is Mara Fell?", "Mara Fell, a glazier " * 20_000 + ".") is None
+
+
+def related(question: str, text: str) -> str | None:
+    asked = source(text)
+    found = extract(question, question, [asked], Passages([asked]), None)
+    return found and found.text
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "answer"),
+    [
+        ("Who was Tomas's wife?", "There stood Mara, the wife of Tomas, by the weir.", "Mara"),
+        ("Who was the wife of Tomas?", "Then Tomas went home to his dear wife, Mara-liʹna.", "Maralina"),
+        ("Who was Mara’s husband?", "Then Mara, Tomas's wife, went home.", "Tomas"),
+        ("What was Tomas's sister called?", "It is true that Tomas had a sister named Mara Fell.", "Mara Fell"),
+        ("Who is Tomas's son?", "In came Ivo, son of Tomas, and his dog.", "Ivo"),
+        ("Who was the mother of Tomas?", "The mother of Tomas was Mara.", "Mara"),
+        ("Who was Tomas's daughter?", "There were Tomas and his daughter Mara.", "Mara"),
+        ("Who was Ivo's cousin?", "There is Ivo, son of Tomas, cousin to Mara.", "Mara"),
+        ("Who was Ivo's father?", "I am Ivo, the son of Tomas, the son of Jonas.", "Tomas"),
+        ("Who was Ivo's half-brother?", "Then Ivo sent for his half-brother Jonas.", "Jonas"),
+        ("Wer war die Frau von Tomas?", "Am Wehr stand Mara, die Frau von Tomas.", "Mara"),
+        ("Qui était la femme de Tomas ?", "Près du moulin, Mara, la femme de Tomas, attendait.", "Mara"),
+        ("¿Quién era la esposa de Tomas?", "Allí estaba Mara, la esposa de Tomas.", "Mara"),
+    ],
+)
+def test_who_has_a_relation_to_somebody_is_found_where_a_sentence_names_both(
+    question: str, sentence: str, answer: str
+) -> None:
+    assert related(question, f"{FILLER}{sentence} {FILLER}") == answer
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("Who was Ivo's wife?", "There stood Mara, the wife of Tomas, and Ivo went by."),
+        ("Who was Ivo's mother?", "In came Ivo, son of Tomas, and his dog."),
+        ("Who was Tomas's father?", "Then Tomas asked King Jonas, and his daughter Mara, to come."),
+    ],
+)
+def test_nobody_else_has_the_relation(question: str, sentence: str) -> None:
+    assert related(question, f"{FILLER}{sentence} {FILLER}") is None
+
+
+@pytest.mark.parametrize(
+    "answer", ["Ivo's wife", "Ivo", "King Jonas", "Mara", "Hester", "an amiable lady", "not knowing"]
+)
+def test_who_stands_near_by_is_no_relative(answer: str) -> None:
+    page = "Mara is the wife of Tomas. King Jonas and Hester live by the weir. Nobody lives near them. Ivo was glad."
+    assert is_no_relative("Who is Ivo's wife?", answer, page, page)
+
+
+@pytest.mark.parametrize("answer", ["Hester", "a poor weaver"])
+def test_who_stands_beside_the_name_and_the_relation_may_be_one(answer: str) -> None:
+    page = "Ivo had married Hester. The wife of Ivo had been a poor weaver."
+    assert not is_no_relative("Who was Ivo's wife?", answer, page, page)

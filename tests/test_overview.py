@@ -483,6 +483,15 @@ def test_a_sentence_in_signs_of_which_each_is_a_syllable_or_a_word_is_long_enoug
     assert said in note.text
 
 
+def test_a_line_of_wrapped_prose_that_begins_with_a_capital_is_below_no_heading() -> None:
+    text = """Im Sommer bringt die Fähre seit 1951 Reisende und
+auch Waren von Skerrin zur Insel. Der alte
+Fährmann heißt Jens Holm. Seine Tochter führt die
+Kasse und verkauft am Steg auch frischen Fisch."""
+    (note,) = notes(source_of(one_page(text, "Fähre")))
+    assert "Seine Tochter führt die Kasse" in note.text
+
+
 def test_slides_of_bullets_have_notes_of_their_first_lines() -> None:
     plan = "Plan\n\nRebuild the north quay\n\nTwo cranes\n\n"
     text = f"{plan}Money\n\n£2m from the county\n\n| a | b |\n\n7"

@@ -31,6 +31,7 @@ from reader.answering.checks.quantities import (
 from reader.answering.extractive.entries import has_entries, with_day
 from reader.answering.extractive.extract import extract
 from reader.answering.extractive.overview import Overview
+from reader.answering.extractive.relations import relation_asked
 from reader.answering.extractive.statements import (
     Statement,
     adds_nothing,
@@ -171,7 +172,7 @@ class Decoding:
         self.ended: str | None = None
         self.looked_again: list[Prompt] = []
         self.wants_evidence = evidence
-        self._role = role_asked(self.question)
+        self._role, self._relation = role_asked(self.question), relation_asked(self.question)
         self._asks_for_manner = asks_for_manner(self.question)
         self.asks_why = asks_why(self.question)
         self._asks_for_day = asks_when(self.question) and any(map(has_entries, attached.sources))
@@ -300,6 +301,7 @@ class Decoding:
             or self._role
             or self._asks_for_day
             or self._asks_until
+            or self._relation
             or self._may_be_step
             or self._is_from_memory
             or ((self._choice.is_open or self._may_answer_otherwise) and may_become_refusal(self.text))
@@ -400,8 +402,8 @@ class Decoding:
             count = self._sight.count(text)
             is_wrong = not count and self._sight.cannot_be_right(text)
             self.text = self.held = count or text
-        if is_held and self.wants_evidence and self._may_add_nothing and adds_nothing(self.text, self.question):
-            self.takes_sentence = True
+        if is_held and not is_wrong and self.wants_evidence and self._may_add_nothing:
+            self.takes_sentence |= adds_nothing(self.text, self.question)
         if is_wrong or contradicts(self.text, self._kinds):
             if other := self._choice.without(self._prompt):
                 self._look_at(other)

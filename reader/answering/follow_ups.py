@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from reader.answering.extractive.relations import relation_asked
 from reader.answering.refusal import says_nothing
 from reader.answering.requests import searched, understand
 from reader.answering.text.pronouns import french_pronoun, with_name
@@ -90,6 +91,7 @@ _PRONOUN = re.compile(
 )
 _OF_PEOPLE = re.compile(r"\b(?:he|she|his|him|her)\b", re.I)
 _OWNED = re.compile(r"(?:his|her|its|their|sein|seine|ihre?|sa|son|ses|sus?|leurs?) ", re.I)
+_WHO_IS = re.compile(r"who (?:is|was) ", re.I)
 _OF_SEVERAL = re.compile(r"they|them|their", re.I)
 _SEVERAL = re.compile(r"(?<!s)s$|\band\b|\bund\b|\bet\b|\bmen$|\bwomen$|\bpeople$|\bchildren$", re.I)
 _YES_OR_NO = re.compile(r"yes|no|ja|nein|oui|non|s[ií]", re.I)
@@ -183,7 +185,8 @@ def _written_out(question: str, topic: Sequence[_Turn]) -> str:
         written = _clause(found["asking"], before, said, found["more"] or "")
     elif _is_fragment(rest, is_sure=begins is not None):
         words = rest if _ONE.fullmatch(rest) else _named(rest, turns)
-        written = "" if _OWNED.match(rest) else _put_in(turns, words)
+        who = _WHO_IS.match(before) if _OWNED.match(rest) and words != rest else None
+        written = f"{who[0]}{words}" if who else "" if _OWNED.match(rest) else _put_in(turns, words)
     else:
         written = _named(rest, turns) if QUESTION.match(rest) or IS_VERB.match(rest) or french_pronoun(rest) else own
         if written == own or (written == rest and not named_things(rest)):
@@ -390,6 +393,10 @@ def _meant_in(before: str, said: str, pronoun: str) -> str:
         return ""
     found = QUESTION.fullmatch(before)
     asking = found["asking"] if found else ""
+    if (relation := relation_asked(before)) and relation.is_other_sex(pronoun):
+        return relation.name  # "And his son?" behind "Who was Hector's wife?"
+    if of_people and (asked := understand(before)).kind == "person" and not re.search("['’]", asked.words):
+        return asked.words  # "And his wife?" behind "Who was Hector?", "a son of Priam"
     asks = _ASKS_WHO if of_people else ASKS_FOR_ONE if of_several else _ASKS_WHAT
     is_asked = asks.fullmatch(asking) and not re.search(rf"\b{PREPOSITION}$", before, re.I)
     if is_asked and said and not any(sign.isdigit() for sign in said) and (not of_several or _SEVERAL.search(said)):

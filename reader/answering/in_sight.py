@@ -24,6 +24,7 @@ from reader.answering.checks.quantities import (
     with_whole_figures,
 )
 from reader.answering.checks.subjects import is_of_another
+from reader.answering.extractive.relations import is_no_relative
 from reader.answering.prompt import Prompt
 from reader.answering.text.dates import date_of_event, is_amount, limit
 from reader.answering.text.tables import as_value, asks_for_amount
@@ -90,6 +91,7 @@ class InSight:
             or is_no_price(question, answer, self.page)
             or (asks_for_amount(question) and passages.is_of_other_rows(question, answer))
             or invents_name(answer, known, question)
+            or is_no_relative(question, answer, self.passage, self.page)
             or is_of_another(question, answer, self.prompt.passages, self.attached.sources, self.said)
         )
 

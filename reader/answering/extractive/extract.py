@@ -10,6 +10,7 @@ from reader.answering.extractive.hours import opening
 from reader.answering.extractive.ledgers import recorded
 from reader.answering.extractive.limits import limited
 from reader.answering.extractive.overview import Overview, amount, overview
+from reader.answering.extractive.relations import related
 from reader.answering.extractive.text_itself import of_text
 from reader.answering.extractive.whole_lists import whole_list
 from reader.answering.passages import Passages, Source
@@ -31,6 +32,7 @@ def extract(
         or compared(asked, sources, passages)
         or recorded(asked, sources, passages)
         or of_text(asked, sources)
+        or related(question, sources)
         or overview(understand(question), question, sources)
         or opening(question, sources)
         or whole_list(asked, sources)

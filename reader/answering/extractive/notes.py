@@ -34,6 +34,8 @@ _SHORT_LEAD_CHARS = 25
 _LEAD_CHARS = 200
 """How far behind the heading the first sentence may begin."""
 _NAME = re.compile(r"(?<![.!?:;…”\"'\n] )(?<!^)\b[A-Z][a-z]+\b", re.M)
+_AROUND_CHARS = 100
+"""How far around a sentence lines tell prose from verse."""
 _DEPENDENT = re.compile(
     r"(?:he|she|it|they|this|that|these|those|his|her|its|their|but|and|so|yet|then|thus|however|therefore|moreover"
     r"|also|such|here|there|for example|for instance|as a result|in addition|on the other hand|instead|nor|or)\b",
@@ -134,7 +136,7 @@ def _sentences(section: Section, chars_read: int) -> Iterator[_Sentence]:
         for start, end in sentences(text):
             said = " ".join(text[start:end].split())
             if (
-                not _begins_with_heading(text[start:end])
+                not _begins_with_heading(text, start, end)
                 and _SHORT_LEAD_CHARS <= _length(said) <= _LONG_CHARS
                 and _can_stand_alone(said)
             ):
@@ -156,11 +158,16 @@ def _items(section: Section, chars_read: int) -> Iterator[tuple[PageRecord, int,
                 yield page, *line.span(1)
 
 
-def _begins_with_heading(text: str) -> bool:
-    """Whether the first line of a sentence is much shorter than the next one, which begins anew."""
-    first, _, rest = text.partition("\n")
+def _begins_with_heading(text: str, start: int, end: int) -> bool:
+    """Whether the first line of a sentence is much shorter than the next one, which begins anew, and is a whole line, or one of
+    lines that all begin anew, as in verse. Of a sentence that begins within a line of prose, only the rest of it stands there."""
+    first, _, rest = text[start:end].partition("\n")
     second = rest.partition("\n")[0]
-    return second[:1].isupper() and first.count(" ") < 8 and len(first) < 0.7 * len(second)
+    if not second[:1].isupper() or first.count(" ") >= 8 or len(first) >= 0.7 * len(second):
+        return False
+    is_whole = not any(map(str.isalpha, text[text.rfind("\n", 0, start) + 1 : start]))
+    around = text[max(0, start - _AROUND_CHARS) : end + _AROUND_CHARS].split("\n")[1:]
+    return is_whole or not any(line.lstrip()[:1].islower() for line in around)
 
 
 def _can_stand_alone(said: str) -> bool:

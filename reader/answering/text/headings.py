@@ -56,6 +56,11 @@ _INITIALS = re.compile(r"(?:[A-Z]\. ?)+(?:[A-Z]+\W*)?$")
 _MARKS = " .:!*_-–—"
 _TITLE_BELOW = re.compile(r"\s*\n[ \t]*(?P<title>[^\n]{2,160}?)[ \t]*(?:\n|$)")
 """The line below a heading that is only a number; a chapter's title where it is in capitals."""
+_ALONE_BELOW = re.compile(
+    r"\n\s*\n[ \t]*(?P<title>(?![\"'“‘«»„—–-])[^\Wa-zß-ÿ][^\n]{1,60}?(?<![.,;:!?…\"'”’»]))[ \t]*\n[ \t]*\n"
+)
+"""A line alone below a heading that is only a number, not in capitals: a title where most of these headings have one."""
+_BELOW_CHARS, _TITLED_SHARE = 100, 0.8
 _NUMBERED_LINE = re.compile(
     r"^[ \t]*(?P<line>(?P<number>\d{1,2}|[IVX]{1,5})(?:\.(?P<sub>\d{1,2}))?(?P<dot>\.?)[ \t]+(?![a-zß-ÿ])[^\W\d_][^\n]{1,70}?"
     r"|(?=[A-Z])(?i:references(?: cited)?|bibliography|works cited|acknowledge?ments?|literatur(?:verzeichnis)?|bibliographie))"
@@ -156,7 +161,22 @@ class _Line(NamedTuple):
 def _headed(pages: Sequence[PageRecord]) -> list[tuple[str, int]]:
     """(title, start) of the lines that say that they are headings: by the word *chapter*, by a mark or by their numbers."""
     lines = _counting(_behind_contents(list(_alone(_HEADING, pages)), pages[-1].end_char if pages else 0))
-    return [(line.title, line.start) for line in lines]
+    return _titled(lines, pages)
+
+
+def _titled(lines: Sequence[_Line], pages: Sequence[PageRecord]) -> list[tuple[str, int]]:
+    """(title, start) of headings; where most of those that are only numbers have a line alone below them, with that line."""
+    following = {page.start_char: behind.text[:_BELOW_CHARS] for page, behind in pairwise(pages)}
+    below: dict[int, str] = {}
+    bare = [line for line in lines if _ONLY_NUMBERED.fullmatch(line.title)]
+    for line in bare:
+        end = line.match.end()
+        text = line.page.text[end : end + _BELOW_CHARS] + following.get(line.page.start_char, "")
+        if found := _ALONE_BELOW.match(text):
+            below[line.start] = f" {found['title']}"
+    if len(below) < max(_LEAST_HEADINGS, _TITLED_SHARE * len(bare)):
+        below = {}
+    return [(line.title + below.get(line.start, ""), line.start) for line in lines]
 
 
 def _behind_contents(lines: list[_Line], end_char: int) -> list[_Line]:
@@ -226,7 +246,7 @@ def _counted(pages: Sequence[PageRecord]) -> list[tuple[str, int]]:
     ]
     begins_soon = bool(far) and far[0].start < pages[-1].end_char / 3
     most = len(pages) / _CHAPTER_PAGES if far and not any(line.match["roman"] for line in far) else len(far)
-    return [(line.title, line.start) for line in far] if begins_soon and _LEAST_HEADINGS <= len(far) <= most else []
+    return _titled(far, pages) if begins_soon and _LEAST_HEADINGS <= len(far) <= most else []
 
 
 def _listed(pages: Sequence[PageRecord]) -> list[tuple[str, int]]:

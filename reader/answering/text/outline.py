@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 from reader.answering.passages import Source
 from reader.answering.text.headings import CHAPTER, COUNT, headings, number_of
@@ -138,21 +138,29 @@ def chapter(found: Sequence[Section], number: int, printed: str = "") -> Section
 
 
 def counted(found: Sequence[Section]) -> list[Section]:
-    """The sections that count as chapters, without their parts: where most have numbers, only these, and where they begin again,
-    as behind an introduction in two parts, the longest row of them."""
+    """The sections that count as chapters, without their parts: where most have numbers, or a few count from one on through most
+    of the text, only these, and where they begin again, as behind an introduction in two parts, the longest row of them."""
     headed = [section for section in found if _HEADED.match(section.title)]
     own = [section for section in found if not _PART_OF.match(section.title)]
     own = headed if len(headed) > min(_FEW, len(own) // 2) else own
     numbered = [section for section in own if section.number]
     if 2 * len(numbered) <= len(own):
-        return own
+        return numbered if _counts_through(numbered, own) else own
     runs: list[list[Section]] = []
     for section in numbered:
         if not runs or (section.number or 0) < (runs[-1][-1].number or 0):
             runs.append([])
         runs[-1].append(section)
     longest = max(runs, key=len)
-    return longest if 3 * len(longest) > 2 * len(numbered) else numbered
+    return longest if 3 * len(longest) >= 2 * len(numbered) else numbered
+
+
+def _counts_through(numbered: Sequence[Section], own: Sequence[Section]) -> bool:
+    """Whether sections with numbers count 1, 2, 3 and so on through more than half of the text, with others between them."""
+    at = [own.index(section) for section in numbered]
+    is_row = [section.number for section in numbered] == [*range(1, len(numbered) + 1)] and len(numbered) > _FEW
+    is_apart = all(second > first + 1 for first, second in pairwise(at))
+    return is_row and is_apart and 2 * (numbered[-1].start_char - numbered[0].start_char) > own[-1].end_char
 
 
 def _with_parts(found: Sequence[Section], at: int) -> Section:

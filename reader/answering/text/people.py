@@ -98,7 +98,7 @@ def people(text: str) -> list[Named]:
     defined = _defined(text)
     full: dict[str, Counter[str]] = defaultdict(Counter)
     for whole, names, before, behind in _names(text):
-        is_titled, is_speaking = _is_title(whole.split()[0]), bool(_SAID.search(before))
+        is_titled, is_speaking = is_title(whole.split()[0]), bool(_SAID.search(before))
         for name in names:
             times[name] += 1
             inside[name] += bool(_INSIDE.search(before))
@@ -142,15 +142,15 @@ def _names(text: str) -> Iterator[tuple[str, list[str], str, str]]:
             names = [
                 part
                 for part in parts
-                if not _is_title(part)
+                if not is_title(part)
                 and part not in _NOBODY
                 and part[:1].isupper()
                 and not _CONTRACTED.match(part)
-                and (part in within or _is_title(parts[0]))
+                and (part in within or is_title(parts[0]))
                 and words[part.lower()] < _SMALL_SHARE * words[part]
             ]
             if names:
-                kept = [part in names or part.islower() or _is_title(part) for part in parts]
+                kept = [part in names or part.islower() or is_title(part) for part in parts]
                 of_name = [number for number, part in enumerate(parts) if kept[number] and not part.islower()]
                 whole = [
                     part for number, part in enumerate(parts) if kept[number] and of_name[0] <= number <= of_name[-1]
@@ -174,13 +174,14 @@ def _defined(text: str) -> dict[str, bool]:
     return found
 
 
-def _is_title(word: str) -> bool:
+def is_title(word: str) -> bool:
+    """Whether a word is what somebody is addressed by, such as Captain."""
     return word.rstrip(".") in _TITLES
 
 
 def _usual(name: str, count: int, full: Counter[str]) -> str:
     """The longer name that a name mostly stands in: with a title where that is usual, else the name in full that stands often."""
-    titled = Counter({one: times for one, times in full.items() if _is_title(one.split()[0])})
+    titled = Counter({one: times for one, times in full.items() if is_title(one.split()[0])})
     plain = Counter({one: times for one, times in full.items() if one not in titled and " " in one})
     if sum(titled.values()) >= _TITLED_SHARE * count:
         return titled.most_common(1)[0][0]
