@@ -6,9 +6,10 @@ import pytest
 import torch
 from helpers.answers import answered, attached_to, find_evidence
 from helpers.decoders import every_family
-from helpers.documents import FACT, QUESTION_ABOUT_FACT, hide, make_document
+from helpers.documents import FACT, QUESTION_ABOUT_FACT, hide, make_document, one_page
 
-from reader.answering import attach, attach_shelf
+from reader.answering import Answer, AttachedMemory, attach, attach_shelf
+from reader.batching.local import answer_together
 from reader.beacon import Memory
 from reader.errors import ConfigError, ContextOverflow
 from reader.models.model import Model
@@ -129,3 +130,61 @@ def test_memories_that_do_not_fit_are_refused(tiny_model: Model) -> None:
 def test_a_shelf_of_nothing_is_refused(tiny_model: Model, store: Store) -> None:
     with pytest.raises(ConfigError, match="no document"):
         attach_shelf([], tiny_model, store)
+
+
+PAPERS = {
+    "Songs of Wrens": "By Mira Alder\n\nWe count wrens by ear. Dropout of 0.3 was applied. The Harrow Trust paid for it.",
+    "Calls of Frogs": "By Jonas Brandt and Wen Zhao\n\nWe count frogs with a transformer. No volunteers took part.",
+    "Steps of Bats": "By Patrick Dunn\n\nWe count bats. The bats were filmed. The Harrow Trust paid for the cameras.",
+}
+
+
+@pytest.fixture
+def papers(tiny_model: Model, store: Store) -> AttachedMemory:
+    documents = [one_page(f"{title}\n\n{text}", title) for title, text in PAPERS.items()]
+    return attach_shelf([read(document, tiny_model, store).memory for document in documents], tiny_model, store)
+
+
+@pytest.mark.parametrize(
+    ("question", "titles"),
+    [
+        ("Which of these papers use dropout?", ["Songs of Wrens"]),
+        ("Which papers were paid for by the Harrow Trust?", ["Songs of Wrens", "Steps of Bats"]),
+        ("In which of the documents is a transformer used?", ["Calls of Frogs"]),
+        ("Do any of these studies mention volunteers?", ["Calls of Frogs"]),
+        ("Welche dieser Dokumente erwähnen Dropout?", ["Songs of Wrens"]),
+        ("Lesquels de ces articles mentionnent le dropout ?", ["Songs of Wrens"]),
+        ("¿Cuáles de estos artículos mencionan dropout?", ["Songs of Wrens"]),
+    ],
+)
+def test_which_documents_say_something_is_told_with_their_sentences(
+    question: str, titles: list[str], papers: AttachedMemory, tiny_model: Model
+) -> None:
+    answer = answered(papers, tiny_model, question, look_again="auto")
+    assert answer.text.split("\n")[::3] == titles
+    assert [place.document_id for place in answer.evidence] == [
+        source.document_id for source in papers.sources if source.title in titles
+    ]
+
+
+@pytest.mark.parametrize("question", ["Who are the authors of these papers?", "Who wrote each of the three papers?"])
+def test_what_is_asked_of_each_document_is_answered_by_each(
+    question: str, papers: AttachedMemory, tiny_model: Model
+) -> None:
+    answer = answered(papers, tiny_model, question, look_again="auto")
+    assert answer.parts == (
+        "Songs of Wrens\nMira Alder",
+        "Calls of Frogs\nJonas Brandt and Wen Zhao",
+        "Steps of Bats\nPatrick Dunn",
+    )
+    assert [place.document_id for place in answer.evidence] == [source.document_id for source in papers.sources]
+    ((_, together),) = answer_together(papers, [question], tiny_model, look_again="auto")
+    assert isinstance(together, Answer)
+    assert together.text == answer.text
+
+
+def test_the_decoder_is_asked_about_each_document_alone(papers: AttachedMemory, tiny_model: Model) -> None:
+    answer = answered(papers, tiny_model, "How many wrens does each paper count?", look_again="auto")
+    assert len(answer.parts) == len(answer.reading_map) == answer.pages == 3
+    assert all(title in part for title, part in zip(PAPERS, answer.parts, strict=True))
+    assert {passage.document_id for passage in answer.looked_again} == {one.document_id for one in papers.sources}

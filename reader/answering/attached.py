@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -100,6 +100,12 @@ class AttachedMemory:
         """Characters of all documents, one after another."""
         last = self.sources[-1]
         return last.first_char + last.chars
+
+    @functools.cached_property
+    def each(self) -> tuple[AttachedMemory, ...]:
+        """The same memory for each document, with this document alone in sight."""
+        vectors = [(own,) for own in self.vectors] if self.vectors else [None] * len(self.sources)
+        return tuple(replace(self, sources=(one,), vectors=own) for one, own in zip(self.sources, vectors, strict=True))
 
     @functools.cached_property
     def passages(self) -> Passages:
