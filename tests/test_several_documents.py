@@ -9,6 +9,7 @@ from helpers.decoders import every_family
 from helpers.documents import FACT, QUESTION_ABOUT_FACT, hide, make_document, one_page
 
 from reader.answering import Answer, AttachedMemory, attach, attach_shelf
+from reader.answering.extractive.versions import differences
 from reader.batching.local import answer_together
 from reader.beacon import Memory
 from reader.errors import ConfigError, ContextOverflow
@@ -188,3 +189,43 @@ def test_the_decoder_is_asked_about_each_document_alone(papers: AttachedMemory, 
     assert len(answer.parts) == len(answer.reading_map) == answer.pages == 3
     assert all(title in part for title, part in zip(PAPERS, answer.parts, strict=True))
     assert {passage.document_id for passage in answer.looked_again} == {one.document_id for one in papers.sources}
+
+
+RULES = (
+    "# Rules\n\nQuiet hours are from 10 pm to 7 am. A wash costs £1.80 on working days. Glass is collected on Mondays.\n\n"
+    "## 2. Bicycles\n\nBicycles are kept in the cellar. Bicycles without a label are removed in May."
+)
+NEW_RULES = (
+    RULES.replace("10 pm", "9 pm")
+    .replace(" Glass is collected on Mondays.", " Dogs are allowed.")
+    .replace("## 2.", "## 3.")
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "only"),
+    [
+        ("What changed between the two versions?", "Only in"),
+        ("How do the two documents differ?", "Only in"),
+        ("Was hat sich geändert?", "Nur in"),
+        ("Qu’est-ce qui a changé ?", "Seulement dans"),
+        ("¿Qué ha cambiado?", "Solo en"),
+    ],
+)
+def test_two_versions_are_told_apart_by_the_sentences_that_differ(
+    question: str, only: str, tiny_model: Model, store: Store
+) -> None:
+    documents = [one_page(RULES, "Old"), one_page(NEW_RULES, "New")]
+    shelf = attach_shelf([read(one, tiny_model, store).memory for one in documents], tiny_model, store)
+    answer = answered(shelf, tiny_model, question, look_again="auto")
+    assert answer.text.split("\n\n") == [
+        "Old: Quiet hours are from 10 pm to 7 am.\nNew: Quiet hours are from 9 pm to 7 am.",
+        f"{only} Old: Glass is collected on Mondays.",
+        f"{only} New: Dogs are allowed.",
+    ]
+    assert {place.document_id for place in answer.evidence} == {one.id for one in documents}
+
+
+def test_of_documents_with_little_in_common_no_difference_is_told(papers: AttachedMemory) -> None:
+    assert differences("What changed between the two versions?", papers.sources[:2]) is None
+    assert differences("What changed in 1990?", papers.sources[:2]) is None

@@ -55,7 +55,8 @@ class Place:
     @property
     def heading(self) -> str:
         """The titles of the first documents, for an export."""
-        return ", ".join(list(self.titles.values())[:3])
+        titles = list(self.titles.values())
+        return ", ".join(titles[:3]) + (f" and {len(titles) - 3:,} more" if len(titles) > 3 else "")
 
     def plain(self, evidence: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Evidence with its quotes as a reader sees them."""
