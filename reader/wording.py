@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -186,6 +187,13 @@ def places_of(found: Iterable[tuple[str, str]], titles: Mapping[str, str]) -> st
     if len(titles) <= 1:
         return places(name for names in named.values() for name in names)
     return "; ".join(f"{isolated(titles.get(id, REMOVED))}, {places(names)}" for id, names in named.items())
+
+
+def told_apart(documents: Iterable[tuple[str, str]]) -> list[str]:
+    """The titles of documents, by (title, name of the file), each with the file's name where several have one title."""
+    documents = list(documents)
+    often = Counter(title for title, _ in documents)
+    return [title if often[title] == 1 else f"{title} ({file_name})" for title, file_name in documents]
 
 
 MARKDOWN = "markdown"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from helpers.answers import answered, attached_to, find_evidence
@@ -229,3 +231,13 @@ def test_two_versions_are_told_apart_by_the_sentences_that_differ(
 def test_of_documents_with_little_in_common_no_difference_is_told(papers: AttachedMemory) -> None:
     assert differences("What changed between the two versions?", papers.sources[:2]) is None
     assert differences("What changed in 1990?", papers.sources[:2]) is None
+
+
+def test_documents_of_one_title_are_told_apart_by_their_files(tiny_model: Model, store: Store) -> None:
+    documents = [
+        replace(one_page(text, "Rules"), file_name=f"{number}.txt") for number, text in enumerate((RULES, NEW_RULES))
+    ]
+    shelf = attach_shelf([read(one, tiny_model, store).memory for one in documents], tiny_model, store)
+    assert [source.title for source in shelf.sources] == ["Rules (0.txt)", "Rules (1.txt)"]
+    answer = answered(shelf, tiny_model, "Which of these documents mention dogs?", look_again="auto")
+    assert answer.text == "Rules (1.txt)\nDogs are allowed."

@@ -31,6 +31,7 @@ from reader.reading import (
     sentence_vectors,
     to_torch,
 )
+from reader.wording import told_apart
 from storage import CorruptMemory, MemoryRecord, NotFound, Store
 
 
@@ -180,6 +181,8 @@ def attach_shelf(
         first_char += source.chars
         kept.append(record)
         sources.append(source)
+    titles = told_apart((source.title, source.file_name) for source in sources)
+    sources = [replace(source, title=title) for source, title in zip(sources, titles, strict=True)]
     left_out = [
         store.document(record.document_id).title for number, record in enumerate(records) if number not in chosen
     ]
@@ -240,7 +243,15 @@ def source_of(
     """The document of a memory, with title and pages as the file of a user has them, where they have it."""
     chars_read = int(memory.spans[:, 1].max()) if memory.slots else 0
     document, pages = document_view(store, record.document_id, user)
-    return Source(record.document_id, document.title, tuple(pages), max(0, chars_read), first_char, document.authors)
+    return Source(
+        record.document_id,
+        document.title,
+        tuple(pages),
+        max(0, chars_read),
+        first_char,
+        document.authors,
+        document.file_name,
+    )
 
 
 def _attach_segments(record: MemoryRecord, model: Model, store: Store) -> Memory | None:

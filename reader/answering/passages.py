@@ -48,6 +48,7 @@ class Source:
     first_char: int = 0
     authors: tuple[str, ...] = ()
     """Whom the file's properties name."""
+    file_name: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pages", _whole_sentences(self.pages))
