@@ -320,6 +320,7 @@ def test_the_shell_lists_the_places_of_each_part_under_it(capsys: pytest.Capture
         ("Which of these papers use dropout?", ""),
         ("How many of the papers use dropout?", ""),
         ("What does each chapter say?", ""),
+        ("Does all work stop at five?", ""),
     ],
 )
 def test_what_is_asked_of_each_document_is_asked_of_one(question: str, expected: str) -> None:

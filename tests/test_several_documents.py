@@ -12,6 +12,7 @@ from helpers.documents import FACT, QUESTION_ABOUT_FACT, hide, make_document, on
 
 from reader.answering import Answer, AttachedMemory, attach, attach_shelf
 from reader.answering.extractive.versions import differences
+from reader.answering.extractive.which_documents import which_documents
 from reader.batching.local import answer_together
 from reader.beacon import Memory
 from reader.errors import ConfigError, ContextOverflow
@@ -226,6 +227,14 @@ def test_two_versions_are_told_apart_by_the_sentences_that_differ(
         f"{only} New: Dogs are allowed.",
     ]
     assert {place.document_id for place in answer.evidence} == {one.id for one in documents}
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Which papers must I sign?", "Which of these papers counts the most wrens?", "Which papers do not use dropout?"],
+)
+def test_other_questions_for_papers_are_left_to_the_decoder(question: str, papers: AttachedMemory) -> None:
+    assert which_documents(question, papers.sources, papers.passages, None) is None
 
 
 def test_of_documents_with_little_in_common_no_difference_is_told(papers: AttachedMemory) -> None:

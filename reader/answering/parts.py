@@ -64,13 +64,13 @@ _CLAUSE_WITHIN = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how|
 
 _THESE = r"(?:these|those|the|our|my|both)(?: (?:two|three|four|five|six|all))?"
 _EACH = re.compile(
-    rf"\b(?:(?:each|every)(?: one)?(?: of {_THESE})?|all(?: of)?(?: {_THESE})?|these|those|both)"
+    rf"\b(?:(?:each|every)(?: one)?(?: of {_THESE})?|(?:all(?: of)?(?: {_THESE})?|these|those|both)(?= {SEVERAL_TEXTS}(?<=s)\b))"
     rf" (?P<texts>{SEVERAL_TEXTS})\b",
     re.I,
 )
 _SOME_OF = re.compile(rf"\b(?:which|what|who|many|any|one|ones|some|most|none|n?either) of (?:all )?{_THESE}\b", re.I)
 _COMPARE = re.compile(
-    rf"\W*(?:please )?compare (?:(?P<all>(?:all )?(?:{_THESE} )?{SEVERAL_TEXTS})"
+    rf"\W*(?:please )?compare (?:(?:all )?(?:{_THESE} )?{SEVERAL_TEXTS}"
     rf"|(?:the )?(?P<what>(?:(?!\b(?:and|with|to|against)\b).)+?)"
     rf"(?: (?:of|in|across|between|among) (?:all )?{_THESE} {SEVERAL_TEXTS})?)",
     re.I,

@@ -17,9 +17,11 @@ from reader.answering.wholes import SEVERAL_TEXTS
 from reader.models import SentenceEncoder
 
 _OF_THESE = r"(?:of (?:these|those|the|our|my|all)(?: \w+)? )"
+_OF_OTHERS = r"(?:do|does|did|must|should|shall|can|could|may|will|would)\b"
+"""What follows where papers that a text tells of are meant: "Which papers do I need?"."""
 _WHICH = re.compile(
-    rf"\W*(?:(?:in|for|by) )?(?:(?:which|what)(?: ones?)? {_OF_THESE}?|(?:do|does|did|is|are|was|were|has|have) any {_OF_THESE})"
-    rf"{SEVERAL_TEXTS} (?P<en>.+)"
+    rf"\W*(?:(?:in|for|by) )?(?:which(?: ones?)? {_OF_THESE}|which (?!{SEVERAL_TEXTS} {_OF_OTHERS})"
+    rf"|(?:do|does|did|is|are|was|were|has|have) any {_OF_THESE}){SEVERAL_TEXTS} (?P<en>.+)"
     r"|\W*(?:in |für )?welche[mnrs]? (?:(?:von )?(?:diese[nr]|de[nr]|unsere[nr]|meine[nr]) )?"
     r"(?:dokumente?n?|texte?n?|studien?|artikeln?|berichte?n?|vertr[aä]ge?n?|dateien?|aufs[aä]tze?n?|arbeiten?) (?P<de>.+)"
     r"|\W*(?:dans )?(?:(?:le|la|les)?quel(?:le)?s? )(?:de ces |des )?"
