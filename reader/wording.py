@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -119,7 +120,9 @@ def place(label: str, page: int | None = None) -> str:
         return f"page {label}"
     if found := _NUMBER_AND_CHAPTERS.fullmatch(label):
         chapters = [f"“{isolated(chapter)}”" for chapter in found["chapters"].split(" · ")]
-        return f"page {found['number']}, {places(chapters)}"
+        return (
+            f"page {found['number']}, {places(chapters) if len(chapters) < 3 else f'{chapters[0]} to {chapters[-1]}'}"
+        )
     if _TIME.fullmatch(label):
         return f"time {label}"
     if not is_for_readers(label):
@@ -184,6 +187,13 @@ def places_of(found: Iterable[tuple[str, str]], titles: Mapping[str, str]) -> st
     if len(titles) <= 1:
         return places(name for names in named.values() for name in names)
     return "; ".join(f"{isolated(titles.get(id, REMOVED))}, {places(names)}" for id, names in named.items())
+
+
+def told_apart(documents: Iterable[tuple[str, str]]) -> list[str]:
+    """The titles of documents, by (title, name of the file), each with the file's name where several have one title."""
+    documents = list(documents)
+    often = Counter(title for title, _ in documents)
+    return [title if often[title] == 1 else f"{title} ({file_name})" for title, file_name in documents]
 
 
 MARKDOWN = "markdown"

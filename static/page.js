@@ -235,10 +235,21 @@ function say() {
   // Gradio calls a message "bot's message: a component of type html"; a message without text must not have a name at all.
   for (const one of document.querySelectorAll("#chat :is([data-testid=bot], [data-testid=user])[aria-label]")) one.removeAttribute("aria-label");
   document.querySelector("#head:not([aria-live])")?.setAttribute("aria-live", "polite");
+  for (const asks of document.querySelectorAll(":is(#confirm, #confirm-forget):not([role])")) asks.setAttribute("role", "alert");
   for (const fold of document.querySelectorAll("button.label-wrap")) {
     const isOpen = String(fold.classList.contains("open"));
     if (fold.getAttribute("aria-expanded") !== isOpen) fold.setAttribute("aria-expanded", isOpen);
   }
+}
+// A button that is gone when it has done its work leaves the keyboard its place.
+let focused = null, refocusing = 0, isByKey = false;
+document.addEventListener("focusin", (event) => { focused = event.target; });
+document.addEventListener("keydown", () => { isByKey = true; }, true);
+document.addEventListener("pointerdown", () => { isByKey = false; }, true);
+function refocus() {
+  if (!isByKey || document.activeElement !== document.body || !focused || focused.checkVisibility()) return;
+  const places = [...document.querySelectorAll("#question textarea, #upload button")];
+  places.find((one) => !one.disabled && one.checkVisibility())?.focus({ preventScroll: true });
 }
 let isEditing = false;
 new MutationObserver(() => {
@@ -248,6 +259,8 @@ new MutationObserver(() => {
   const edits = Boolean(document.querySelector("#editing"));
   if (edits && !isEditing) document.querySelector("#question textarea")?.focus();
   isEditing = edits;
+  clearTimeout(refocusing);
+  refocusing = setTimeout(refocus, 300);
 }).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
 
 // Gradio opens a list at any key that it sees, also at the one that leaves it, and then never closes it.

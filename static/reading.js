@@ -139,6 +139,7 @@ if (linked.searchParams.has("at") && linked.searchParams.has("document")) {
 const side = document.getElementById("side");
 const picked = new Set();
 let isPicking = false;
+let said = ""; // what was done with those that are chosen
 function picks(button) {
   if (!isPicking || !button.matches("#library .entry[data-document]")) return false;
   const { document: id } = button.dataset;
@@ -146,13 +147,14 @@ function picks(button) {
   drawPicked();
   return true;
 }
-function drawPicked() {
+function drawPicked(done = "") {
   const bar = side.querySelector(".picked");
   if (!bar) return;
   keepOrder(document.getElementById("order"));
   bar.hidden = !isPicking;
   side.querySelector('[data-act="pick"]').setAttribute("aria-pressed", String(isPicking));
-  const line = picked.size ? `${picked.size} selected` : "Choose documents from the list.";
+  said = done;
+  const line = said || (picked.size ? `${picked.size} selected` : "Choose documents from the list.");
   const status = bar.querySelector("p");
   if (status.textContent !== line) status.textContent = line;
   for (const row of side.querySelectorAll("#library .entry[data-document]")) {
@@ -170,7 +172,7 @@ function keepOrder(box) { // when it is drawn, as it was chosen last
   box.value = kept;
   trigger("option_select", { order: kept });
 }
-new MutationObserver(drawPicked).observe(side, { childList: true, subtree: true });
+new MutationObserver(() => drawPicked(said)).observe(side, { childList: true, subtree: true });
 reading.pick = () => {
   isPicking = !isPicking;
   picked.clear();
@@ -185,14 +187,19 @@ reading["pick-all"] = () => {
 };
 function many(act, value = "") {
   trigger("apply", { act, value, documents: [...picked] });
-  if (act !== "tag") reading.pick();
+  if (act === "tag") return;
+  if (side.querySelector(".picked").contains(document.activeElement)) side.querySelector('[data-act="pick"]').focus();
+  reading.pick();
   if (act === "together") go("chat");
 }
 reading.together = () => many("together");
 reading["tag-many"] = () => {
   const box = document.getElementById("tag-many");
-  if (box.value.trim()) many("tag", box.value.trim());
+  const tag = box.value.trim();
+  if (!tag) return;
+  many("tag", tag);
   box.value = "";
+  drawPicked(picked.size ? `${picked.size} tagged “${tag}”` : "");
 };
 // What cannot be undone is asked once more, on its own button.
 function isSure(button, words) {
@@ -230,7 +237,9 @@ reading.idea = (button) => {
 };
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
-    if (!menu.contains(event.target) || event.target.closest("a, button")) menu.open = false;
+    if (menu.contains(event.target) && !event.target.closest("a, button")) continue;
+    if (menu.contains(document.activeElement)) menu.firstElementChild.focus(); // what is hidden would lose the focus
+    menu.open = false;
   }
 });
 

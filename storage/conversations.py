@@ -160,6 +160,7 @@ class Conversations:
         self.get(conversation_id, user)
         with self._database.transaction() as db:
             db.execute("DELETE FROM conversations WHERE id = ? AND user = ?", (conversation_id, user))
+        self._database.forget()
 
     def _read(self, condition: str, parameters: Row) -> list[ConversationRecord]:
         # One statement, so that a conversation and its turns are those of one moment.

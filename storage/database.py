@@ -120,7 +120,12 @@ class Database:
         """
         self._drop_connection()
         with translating(self.folder), closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
-            for name, value in (("locking_mode", "EXCLUSIVE"), ("journal_mode", "MEMORY"), ("foreign_keys", "ON")):
+            for name, value in (
+                ("locking_mode", "EXCLUSIVE"),
+                ("journal_mode", "MEMORY"),
+                ("foreign_keys", "ON"),
+                ("secure_delete", "ON"),
+            ):
                 connection.execute(f"PRAGMA {name} = {value}")
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -166,6 +171,16 @@ class Database:
             if db.execute("PRAGMA freelist_count").fetchone()[0]:
                 db.execute("VACUUM")
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def forget(self) -> None:
+        """Empty SQLite's journal, which keeps the words of what was removed; it stays while others read, or on a full disk."""
+        with suppress(sqlite3.Error, StoreError):
+            db = self._connection()
+            db.execute("PRAGMA busy_timeout = 1000")
+            try:
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -262,6 +277,9 @@ class Database:
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(
+                "PRAGMA secure_delete = ON"
+            )  # what is removed is overwritten; some builds of SQLite do not
             connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
             # SQLite's own lower() and NOCASE know the letters of ASCII alone.
             connection.create_function("casefold", 1, str.casefold, deterministic=True)

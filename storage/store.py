@@ -169,7 +169,9 @@ class Store(Documents, Memories):
                 file.unlink(missing_ok=True)
 
         with self.locked(keys, what):
-            return file_bytes + self._remove_memories(keys, remove_rows)
+            freed_bytes = file_bytes + self._remove_memories(keys, remove_rows)
+        self.database.forget()
+        return freed_bytes
 
     def pin(self, document_id: str, pinned: bool = True) -> None:
         """Protect a document's present and future memories from eviction, or (`pinned` false) stop protecting them.

@@ -278,6 +278,7 @@ class UserDocuments:
                 _drop_divisions(db, document_id)
                 _pin_as_held(db, document_id)
         originals.tidy_originals(self._database)
+        self._database.forget()
         return others is not None
 
     def _change(self, user: str, document_id: str, change: str, value: object) -> None:

@@ -175,6 +175,8 @@ def test_the_pages_looked_at_in_one_of_several_documents_are_named_with_it() -> 
     counts = asdict(replace(ANSWER, looked_again=tuple(many)))
     assert turns.summary(counts, {"d": "The Log", "e": "The Map"}).startswith("Checked 4 pages in 2 documents ·")
     silent = Place("d+e", "both", {"d": "The Log", "e": "The Map"})
+    assert silent.heading == "The Log, The Map"
+    assert Place("tag:x", "x", dict.fromkeys("abcde", "A")).heading == "A, A, A and 2 more"
     assert "in these documents" in turns.finished("The document does not say.", counts, [], silent, 0)
 
 
@@ -192,6 +194,7 @@ LONG_HEADING = "第三章关于本公司二零二六年度财务报告编制基�
         ("xii — To the Reader · Thanks", 12, "page xii, “To the Reader” and “Thanks”"),
         ("II — The Crossing", 4, "“II — The Crossing”"),
         ("Abstract", 1, "“Abstract”"),
+        ("4 — A · B · C", 4, "page 4, “A” to “C”"),
         ("d666f1f7-46cb-42bd-9a39-9a39cf2a509f", 5, "page 5"),
         ("Kraftfahrzeughaftpflichtversicherung", 5, "“Kraftfahrzeughaftpflichtversicherung”"),
         ("", 5, "page 5"),

@@ -145,8 +145,16 @@ def test_from_a_file_to_an_exported_conversation_by_keyboard_alone(
         with page.expect_download() as begun:
             keyboard.press("Enter")
         assert "What did the keeper write?" in Path(begun.value.path()).read_text()
+        assert page.evaluate("document.activeElement.matches('#download summary')"), "the focus went with the menu"
 
         tab_to(page, "#choice input", "Shift+Tab")
         expect(page.get_by_role("listbox")).to_be_visible()
         keyboard.press("Tab")
         expect(page.get_by_role("listbox")).to_have_count(0)  # it would lie over the answers
+
+        tab_to(page, "#forget")
+        keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("Delete this conversation?")
+        tab_to(page, "#confirm-forget button.stop")
+        keyboard.press("Enter")
+        expect(page.locator("#question textarea")).to_be_focused()  # the button is gone

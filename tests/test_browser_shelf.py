@@ -61,7 +61,7 @@ def test_rows_are_chosen_tagged_sorted_and_removed(visit: Callable[..., object],
         page.locator("#tag-many").fill("Trades")
         page.locator("#tag-many").press("Enter")
         expect(row(window, "Sailors").locator(".tag")).to_have_text("Trades")
-        expect(page.get_by_role("status").filter(has_text="2 selected")).to_be_visible()
+        expect(page.get_by_role("status").filter(has_text="2 tagged “Trades”")).to_be_visible()
         window.check_access()
         page.get_by_role("button", name="Select", exact=True).click()
         expect(row(window, "Sailors")).not_to_have_attribute("aria-pressed", "true")

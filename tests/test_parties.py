@@ -49,6 +49,22 @@ def test_a_role_has_the_name_above_or_beside_it(role: str, text: str, name: str)
     assert found[0] == name
 
 
+@pytest.mark.parametrize(
+    ("role", "sentence"),
+    [
+        ("parties", "This lease is made between Alder Ltd (the “Landlord”) and Mara Fell (the “Tenant”)."),
+        ("parties to this agreement", "This agreement is between Alder Ltd and Mara Fell."),
+        ("Vertragsparteien", "Zwischen Frau Fell und Herrn Oduya wird dieser Vertrag geschlossen."),
+        ("parties", "Le présent bail est conclu entre Mme Fell et M. Oduya."),
+        ("partes", "Este contrato se firma entre Alder SL y doña Mara Fell."),
+    ],
+)
+def test_the_parties_stand_in_the_sentence_that_names_them(role: str, sentence: str) -> None:
+    text = f"Agreement\n\nParties\n\n{sentence}\n\nIt begins in May."
+    assert party(role, text) == (sentence, text.index(sentence), text.index(sentence) + len(sentence))
+    assert party(role, "Agreement\n\nParties\n\nThe hut stands between the hills and the sea.") is None
+
+
 @pytest.mark.parametrize("role", ["tenant", "intervenor", "trial judge"])
 def test_a_role_without_a_name_has_none(role: str) -> None:
     assert party(role, CAPTION) is None

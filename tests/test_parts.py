@@ -10,6 +10,7 @@ from helpers.answers import answered, attached_to
 from helpers.documents import hide
 
 from reader.answering import NOT_SAID, Answer, Evidence, as_part, ask, parts, put_together
+from reader.answering.parts import asked_of_each
 from reader.app.citations import Citation, citations
 from reader.app.page import export, turns
 from reader.app.talks import Place
@@ -303,3 +304,24 @@ def test_the_shell_lists_the_places_of_each_part_under_it(capsys: pytest.Capture
         "The document does not say: “Why?” Closest passages:",
         "  page 6: “quote”",
     ]
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What do they say about noise?", "What do they say about noise?"),
+        ("What do these papers say about noise?", "What does this paper say about noise?"),
+        ("How many species does each study cover?", "How many species does this study cover?"),
+        ("Who are the authors of both studies?", "Who are the authors of this study?"),
+        ("Compare the notice periods of these two leases.", "What are the notice periods?"),
+        ("Compare the rent", "What is the rent?"),
+        ("Compare the two contracts", "What is this document about?"),
+        ("Compare Anna and Ben", ""),
+        ("Which of these papers use dropout?", ""),
+        ("How many of the papers use dropout?", ""),
+        ("What does each chapter say?", ""),
+        ("Does all work stop at five?", ""),
+    ],
+)
+def test_what_is_asked_of_each_document_is_asked_of_one(question: str, expected: str) -> None:
+    assert asked_of_each(question) == expected

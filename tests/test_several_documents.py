@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from helpers.answers import answered, attached_to, find_evidence
 from helpers.decoders import every_family
-from helpers.documents import FACT, QUESTION_ABOUT_FACT, hide, make_document
+from helpers.documents import FACT, QUESTION_ABOUT_FACT, hide, make_document, one_page
 
-from reader.answering import attach, attach_shelf
+from reader.answering import Answer, AttachedMemory, attach, attach_shelf
+from reader.answering.extractive.versions import differences
+from reader.answering.extractive.which_documents import which_documents
+from reader.batching.local import answer_together
 from reader.beacon import Memory
 from reader.errors import ConfigError, ContextOverflow
 from reader.models.model import Model
@@ -129,3 +134,119 @@ def test_memories_that_do_not_fit_are_refused(tiny_model: Model) -> None:
 def test_a_shelf_of_nothing_is_refused(tiny_model: Model, store: Store) -> None:
     with pytest.raises(ConfigError, match="no document"):
         attach_shelf([], tiny_model, store)
+
+
+PAPERS = {
+    "Songs of Wrens": "By Mira Alder\n\nWe count wrens by ear. Dropout of 0.3 was applied. The Harrow Trust paid for it.",
+    "Calls of Frogs": "By Jonas Brandt and Wen Zhao\n\nWe count frogs with a transformer. No volunteers took part.",
+    "Steps of Bats": "By Patrick Dunn\n\nWe count bats. The bats were filmed. The Harrow Trust paid for the cameras.",
+}
+
+
+@pytest.fixture
+def papers(tiny_model: Model, store: Store) -> AttachedMemory:
+    documents = [one_page(f"{title}\n\n{text}", title) for title, text in PAPERS.items()]
+    return attach_shelf([read(document, tiny_model, store).memory for document in documents], tiny_model, store)
+
+
+@pytest.mark.parametrize(
+    ("question", "titles"),
+    [
+        ("Which of these papers use dropout?", ["Songs of Wrens"]),
+        ("Which papers were paid for by the Harrow Trust?", ["Songs of Wrens", "Steps of Bats"]),
+        ("In which of the documents is a transformer used?", ["Calls of Frogs"]),
+        ("Do any of these studies mention volunteers?", ["Calls of Frogs"]),
+        ("Welche dieser Dokumente erwähnen Dropout?", ["Songs of Wrens"]),
+        ("Lesquels de ces articles mentionnent le dropout ?", ["Songs of Wrens"]),
+        ("¿Cuáles de estos artículos mencionan dropout?", ["Songs of Wrens"]),
+    ],
+)
+def test_which_documents_say_something_is_told_with_their_sentences(
+    question: str, titles: list[str], papers: AttachedMemory, tiny_model: Model
+) -> None:
+    answer = answered(papers, tiny_model, question, look_again="auto")
+    assert answer.text.split("\n")[::3] == titles
+    assert [place.document_id for place in answer.evidence] == [
+        source.document_id for source in papers.sources if source.title in titles
+    ]
+
+
+@pytest.mark.parametrize("question", ["Who are the authors of these papers?", "Who wrote each of the three papers?"])
+def test_what_is_asked_of_each_document_is_answered_by_each(
+    question: str, papers: AttachedMemory, tiny_model: Model
+) -> None:
+    answer = answered(papers, tiny_model, question, look_again="auto")
+    assert answer.parts == (
+        "Songs of Wrens\nMira Alder",
+        "Calls of Frogs\nJonas Brandt and Wen Zhao",
+        "Steps of Bats\nPatrick Dunn",
+    )
+    assert [place.document_id for place in answer.evidence] == [source.document_id for source in papers.sources]
+    ((_, together),) = answer_together(papers, [question], tiny_model, look_again="auto")
+    assert isinstance(together, Answer)
+    assert together.text == answer.text
+
+
+def test_the_decoder_is_asked_about_each_document_alone(papers: AttachedMemory, tiny_model: Model) -> None:
+    answer = answered(papers, tiny_model, "How many wrens does each paper count?", look_again="auto")
+    assert len(answer.parts) == len(answer.reading_map) == answer.pages == 3
+    assert all(title in part for title, part in zip(PAPERS, answer.parts, strict=True))
+    assert {passage.document_id for passage in answer.looked_again} == {one.document_id for one in papers.sources}
+
+
+RULES = (
+    "# Rules\n\nQuiet hours are from 10 pm to 7 am. A wash costs £1.80 on working days. Glass is collected on Mondays.\n\n"
+    "## 2. Bicycles\n\nBicycles are kept in the cellar. Bicycles without a label are removed in May."
+)
+NEW_RULES = (
+    RULES.replace("10 pm", "9 pm")
+    .replace(" Glass is collected on Mondays.", " Dogs are allowed.")
+    .replace("## 2.", "## 3.")
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "only"),
+    [
+        ("What changed between the two versions?", "Only in"),
+        ("How do the two documents differ?", "Only in"),
+        ("Was hat sich geändert?", "Nur in"),
+        ("Qu’est-ce qui a changé ?", "Seulement dans"),
+        ("¿Qué ha cambiado?", "Solo en"),
+    ],
+)
+def test_two_versions_are_told_apart_by_the_sentences_that_differ(
+    question: str, only: str, tiny_model: Model, store: Store
+) -> None:
+    documents = [one_page(RULES, "Old"), one_page(NEW_RULES, "New")]
+    shelf = attach_shelf([read(one, tiny_model, store).memory for one in documents], tiny_model, store)
+    answer = answered(shelf, tiny_model, question, look_again="auto")
+    assert answer.text.split("\n\n") == [
+        "Old: Quiet hours are from 10 pm to 7 am.\nNew: Quiet hours are from 9 pm to 7 am.",
+        f"{only} Old: Glass is collected on Mondays.",
+        f"{only} New: Dogs are allowed.",
+    ]
+    assert {place.document_id for place in answer.evidence} == {one.id for one in documents}
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Which papers must I sign?", "Which of these papers counts the most wrens?", "Which papers do not use dropout?"],
+)
+def test_other_questions_for_papers_are_left_to_the_decoder(question: str, papers: AttachedMemory) -> None:
+    assert which_documents(question, papers.sources, papers.passages, None) is None
+
+
+def test_of_documents_with_little_in_common_no_difference_is_told(papers: AttachedMemory) -> None:
+    assert differences("What changed between the two versions?", papers.sources[:2]) is None
+    assert differences("What changed in 1990?", papers.sources[:2]) is None
+
+
+def test_documents_of_one_title_are_told_apart_by_their_files(tiny_model: Model, store: Store) -> None:
+    documents = [
+        replace(one_page(text, "Rules"), file_name=f"{number}.txt") for number, text in enumerate((RULES, NEW_RULES))
+    ]
+    shelf = attach_shelf([read(one, tiny_model, store).memory for one in documents], tiny_model, store)
+    assert [source.title for source in shelf.sources] == ["Rules (0.txt)", "Rules (1.txt)"]
+    answer = answered(shelf, tiny_model, "Which of these documents mention dogs?", look_again="auto")
+    assert answer.text == "Rules (1.txt)\nDogs are allowed."

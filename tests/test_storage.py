@@ -235,6 +235,19 @@ def test_removing_a_document_removes_its_memories_and_their_files(store: Store) 
             call(DOCUMENT)
 
 
+def test_of_what_was_removed_no_file_keeps_the_words_while_the_library_is_open(store: Store) -> None:
+    add_document(store)
+    conversation = store.conversations.add([DOCUMENT])
+    store.conversations.add_turn(conversation, "Who was calm?", "The keeper of the lamp.", evidence=[], counts={})
+    kept = [file for file in store.folder.rglob("*") if file.is_file()]
+    assert any(b"The keeper of the lamp." in file.read_bytes() for file in kept)
+    store.conversations.remove(conversation.id)
+    store.remove_document(DOCUMENT)
+    for file in filter(Path.is_file, store.folder.rglob("*")):
+        for words in (b"Call me Ishmael.", b"Moby Dick", b"Who was calm?", b"The keeper of the lamp."):
+            assert words not in file.read_bytes(), file
+
+
 @pytest.mark.parametrize("bad", ["", "../../etc", "A" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n"])
 def test_only_keys_become_paths(store: Store, bad: str) -> None:
     add_document(store)

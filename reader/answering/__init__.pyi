@@ -18,7 +18,7 @@ from .extractive.introductions import introduced as introduced
 from .extractive.notes import Note as Note, notes_of as notes_of
 from .look_again import look_again_tokens as look_again_tokens
 from .memories import choose_memory as choose_memory
-from .parts import parts as parts
+from .parts import Part as Part, parts as parts, parts_of as parts_of
 from .passages import (
     LOOK_AGAIN_TOKENS as LOOK_AGAIN_TOKENS,
     Passage as Passage,
@@ -52,6 +52,7 @@ __all__ = [
     "Evidence",
     "Named",
     "Note",
+    "Part",
     "Passage",
     "Source",
     "Step",
@@ -69,6 +70,7 @@ __all__ = [
     "make_prompt",
     "notes_of",
     "parts",
+    "parts_of",
     "passage_heading",
     "people",
     "put_together",

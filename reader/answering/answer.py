@@ -32,7 +32,7 @@ from reader.answering.evidence import (
 )
 from reader.answering.extractive.statements import in_sentences, with_reason
 from reader.answering.follow_ups import written_out
-from reader.answering.parts import parts
+from reader.answering.parts import Part, parts_of
 from reader.answering.passages import Passage
 from reader.answering.refusal import NOT_SAID, refusal_of, says_nothing
 from reader.answering.requests import asks_leave
@@ -142,11 +142,21 @@ class AnswerPart:
     """Passages that the decoder reads again next, before more text comes."""
 
 
-def as_part(answer: Answer) -> Answer:
-    """The answer to one of several parts of a question: where the document does not say, the part is named."""
-    if not answer.not_said:
-        return answer
-    return replace(answer, text=refusal_of(answer.question, is_read=answer.pages_read >= answer.pages))
+def as_part(answer: Answer, part: Part | None = None) -> Answer:
+    """The answer to one of several parts of a question: where the document does not say, the part is named.
+
+    If it is about one of several documents, this is named.
+    """
+    is_read, title = answer.pages_read >= answer.pages, ""
+    if part is not None and part.number is not None:
+        title, whole = part.in_sight.sources[0].title, part.attached
+        before = sum(len(source.pages) for source in whole.sources[: part.number])
+        shares = [0.0] * before + [*answer.reading_map] + [0.0] * (whole.pages - before - answer.pages)
+        of_all = tuple(shares) if answer.reading_map else ()
+        answer = replace(answer, pages=whole.pages, pages_read=whole.pages_read, reading_map=of_all)
+    if answer.not_said:
+        return replace(answer, text=refusal_of(title or answer.question, is_read=is_read))
+    return replace(answer, text=f"{title}\n{answer.text}") if title else answer
 
 
 def text_behind(answer: Answer, before: Sequence[Answer]) -> str:
@@ -197,7 +207,8 @@ def _places(answers: Sequence[Answer], texts: Sequence[str]) -> tuple[Evidence, 
                 key = place.document_id, place.page, place.start_char
                 known = found.get(key, place)
                 found[key] = replace(known, parts=tuple(sorted({*known.parts, texts.index(answer.text)})))
-    pages = list(dict.fromkeys((place.document_id, place.page) for place in found.values()))[:EVIDENCE_PAGES]
+    pages = list(dict.fromkeys((place.document_id, place.page) for place in found.values()))
+    pages = pages[: max(EVIDENCE_PAGES, len(answers))]
     kept = [place for place in found.values() if (place.document_id, place.page) in pages]
     return tuple(sorted(kept, key=lambda place: all(says_nothing(texts[part]) for part in place.parts)))
 
@@ -232,12 +243,12 @@ def ask(
     with attached.in_use.by_one():
         answers: list[Answer] = []
         written, leant_on = written_out(question, earlier)
-        asked = parts(written)
+        asked = parts_of(written, attached, look_again)
         ready = out_of_turns(question, earlier)
         for one in asked:
             decoding = Decoding(
-                attached,
-                one,
+                one.in_sight,
+                one.question,
                 model,
                 look_again=look_again,
                 evidence=evidence,
@@ -253,7 +264,7 @@ def ask(
                 else:  # one of several is shown whole, as it may say nothing, or the same as one before
                     yield part if len(asked) == 1 else replace(part, text="")
             if len(asked) > 1:
-                answer = as_part(answer)
+                answer = as_part(answer, one)
                 text = text_behind(answer, answers)
             answers.append(answer)
             if len(answers) == len(asked) or answer.ended == "stopped":

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -31,6 +31,7 @@ from reader.reading import (
     sentence_vectors,
     to_torch,
 )
+from reader.wording import told_apart
 from storage import CorruptMemory, MemoryRecord, NotFound, Store
 
 
@@ -100,6 +101,12 @@ class AttachedMemory:
         """Characters of all documents, one after another."""
         last = self.sources[-1]
         return last.first_char + last.chars
+
+    @functools.cached_property
+    def each(self) -> tuple[AttachedMemory, ...]:
+        """The same memory for each document, with this document alone in sight."""
+        vectors = [(own,) for own in self.vectors] if self.vectors else [None] * len(self.sources)
+        return tuple(replace(self, sources=(one,), vectors=own) for one, own in zip(self.sources, vectors, strict=True))
 
     @functools.cached_property
     def passages(self) -> Passages:
@@ -174,6 +181,8 @@ def attach_shelf(
         first_char += source.chars
         kept.append(record)
         sources.append(source)
+    titles = told_apart((source.title, source.file_name) for source in sources)
+    sources = [replace(source, title=title) for source, title in zip(sources, titles, strict=True)]
     left_out = [
         store.document(record.document_id).title for number, record in enumerate(records) if number not in chosen
     ]
@@ -234,7 +243,15 @@ def source_of(
     """The document of a memory, with title and pages as the file of a user has them, where they have it."""
     chars_read = int(memory.spans[:, 1].max()) if memory.slots else 0
     document, pages = document_view(store, record.document_id, user)
-    return Source(record.document_id, document.title, tuple(pages), max(0, chars_read), first_char, document.authors)
+    return Source(
+        record.document_id,
+        document.title,
+        tuple(pages),
+        max(0, chars_read),
+        first_char,
+        document.authors,
+        document.file_name,
+    )
 
 
 def _attach_segments(record: MemoryRecord, model: Model, store: Store) -> Memory | None:

@@ -184,14 +184,16 @@ def stated_first(said: Sequence[Passage], passages: Passages, evidence: Sequence
 
 def as_evidence(passages: Sequence[Passage]) -> tuple[Evidence, ...]:
     """Passages that an answer was made of, as its evidence: all sentences on the first pages, in quotes of whole sentences."""
-    pages = list(dict.fromkeys((passage.document_id, passage.page) for passage in passages))[:EVIDENCE_PAGES]
+    documents = {passage.document_id for passage in passages}
+    pages = list(dict.fromkeys((passage.document_id, passage.page) for passage in passages))
+    pages = pages[: max(EVIDENCE_PAGES, len(documents))]
     quotes = {
         (passage.document_id, passage.start_char + start): _quote(passage, start, end)
         for passage in passages
         if (passage.document_id, passage.page) in pages
         for start, end in _quotes(passage.text)
     }
-    return tuple(list(quotes.values())[:_MOST_QUOTES])
+    return tuple(list(quotes.values())[: max(_MOST_QUOTES, len(documents))])
 
 
 def _quotes(text: str) -> Iterator[tuple[int, int]]:

@@ -1,5 +1,5 @@
-"""Questions that ask several things at once, such as "When was the mill built, and by whom?": cut into their parts, which are then
-asked one after another.
+"""Questions that ask several things at once, such as "When was the mill built, and by whom?", or one thing of each of several
+documents: cut into their parts, which are then asked one after another.
 
 Small decoders answer one part and leave out the others, or say that the document does not say. By words alone, in English; two
 words of asking in front, as in *when and where*, also in German, French and Spanish. What is not understood stays whole.
@@ -8,9 +8,14 @@ words of asking in front, as in *when and where*, also in German, French and Spa
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
+from reader.answering.attached import AttachedMemory
 from reader.answering.extractive.choices import options
+from reader.answering.look_again import look_again_tokens
+from reader.answering.requests import said_about
 from reader.answering.text.words import bare
+from reader.answering.wholes import SEVERAL_TEXTS
 
 _MOST_PARTS = 3
 _MOST_CHARS = 500
@@ -56,6 +61,63 @@ _PRONOUN = re.compile(r"\b(?:(?P<whose>his|its|their)|it|he|she|they|him|them)\b
 _OF_SEVERAL = ("they", "them", "their")
 _FIRST_WORD = re.compile(rf"^{_BEFORE}\S+", re.I)
 _CLAUSE_WITHIN = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how|whether|if|between|both)\b", re.I)
+
+_THESE = r"(?:these|those|the|our|my|both)(?: (?:two|three|four|five|six|all))?"
+_EACH = re.compile(
+    rf"\b(?:(?:each|every)(?: one)?(?: of {_THESE})?|(?:all(?: of)?(?: {_THESE})?|these|those|both)(?= {SEVERAL_TEXTS}(?<=s)\b))"
+    rf" (?P<texts>{SEVERAL_TEXTS})\b",
+    re.I,
+)
+_SOME_OF = re.compile(rf"\b(?:which|what|who|many|any|one|ones|some|most|none|n?either) of (?:all )?{_THESE}\b", re.I)
+_COMPARE = re.compile(
+    rf"\W*(?:please )?compare (?:(?:all )?(?:{_THESE} )?{SEVERAL_TEXTS}"
+    rf"|(?:the )?(?P<what>(?:(?!\b(?:and|with|to|against)\b).)+?)"
+    rf"(?: (?:of|in|across|between|among) (?:all )?{_THESE} {SEVERAL_TEXTS})?)",
+    re.I,
+)
+_VERBS = {"do": "does", "are": "is", "were": "was", "have": "has"}
+_VERB = re.compile(rf"\b({'|'.join(_VERBS)})(?= this )", re.I)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a question, and what it is asked of."""
+
+    question: str
+    attached: AttachedMemory
+    number: int | None = None
+    """Of the document that it is asked of alone."""
+
+    @property
+    def in_sight(self) -> AttachedMemory:
+        """The documents that it is asked of."""
+        return self.attached if self.number is None else self.attached.each[self.number]
+
+
+def parts_of(question: str, attached: AttachedMemory, look_again: str | int) -> tuple[Part, ...]:
+    """What a question asks of attached documents; the memory alone cannot be asked about one of several."""
+    one = asked_of_each(question) if len(attached.sources) > 1 else ""
+    if one and look_again_tokens(look_again):
+        return tuple(Part(one, attached, number) for number in range(len(attached.sources)))
+    return tuple(Part(part, attached) for part in parts(question))
+
+
+def asked_of_each(question: str) -> str:
+    """What a question asks of each document, in words for one of them; "" for one that does not ask each."""
+    if found := _COMPARE.fullmatch(bare(question)):
+        what = found["what"]
+        return f"What {'are' if what.endswith('s') else 'is'} the {what}?" if what else "What is this document about?"
+    if said_about(question):
+        return _EACH.sub(_this, question)
+    if _SOME_OF.search(question) or not _EACH.search(question):
+        return ""
+    return _VERB.sub(lambda verb: _VERBS[verb[0].casefold()], _EACH.sub(_this, question))
+
+
+def _this(found: re.Match[str]) -> str:
+    texts = found["texts"]
+    one = re.sub(r"(?<=[^aeiou])ies$", "y", texts)
+    return f"this {one if one != texts else texts.removesuffix('s')}"
 
 
 def parts(question: str) -> tuple[str, ...]:

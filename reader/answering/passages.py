@@ -50,6 +50,7 @@ class Source:
     first_char: int = 0
     authors: tuple[str, ...] = ()
     """Whom the file's properties name."""
+    file_name: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pages", _whole_sentences(self.pages))
@@ -127,6 +128,13 @@ class Passages:
         self._pages = {(page.document_id, page.number): page for source in sources for page in source.pages}
         self._index = TextIndex(f"{passage.header}\n{passage.text}" for passage in self.all)
         self._vectors = dict(zip(self.first_char, vectors or (), strict=False))
+        self._sources = sources
+
+    @functools.cached_property
+    def each(self) -> list[Passages]:
+        """Those of each document, with an index of their own."""
+        vectors = [[self._vectors[source.document_id]] if self._vectors else None for source in self._sources]
+        return [Passages([source], own) for source, own in zip(self._sources, vectors, strict=True)]
 
     @functools.cached_property
     def grids(self) -> list[tuple[str, Grid]]:

@@ -9,6 +9,7 @@ question for a detail. It runs no decoder.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +18,7 @@ from reader.answering.checks.prices import with_cost
 from reader.answering.refusal import says_nothing
 from reader.answering.text.days import Day, day_in
 from reader.answering.text.headings import CHAPTER, NUMBER, ORDINAL, number_of
-from reader.answering.text.words import STOP_WORDS, content_words
+from reader.answering.text.words import STOP_WORDS, bare, content_words
 from reader.answering.wholes import TEXTS, WHOLE, asks_for_whole, details
 from reader.wording import QUOTES
 
@@ -109,7 +110,7 @@ _SAID = re.compile(
     r" (?:about|on|where|in which|(?:that|which) (?:says?|describes?|mentions?))"
     r"|was (?:steht|sagt|wird)\b.{0,40}?(?:über|zu[mr]?)"
     r"|que dit(?:-(?:il|elle|on))?(?: (?:le|la|ce|cette) \w+)? (?:sur|de|à propos de)"
-    r"|qué (?:dice|se dice)(?: (?:el|la|este|esta) \w+)? (?:sobre|de|acerca de)) (?P<words>.+?)\W*",
+    r"|qué (?:dice|se dice)(?: (?:el|la|este|esta) \w+)? (?:sobre|de|acerca de)) (?P<words>.+)",
     re.I,
 )
 _CONCLUDES = re.compile(r"\W*what (?:do|does|did) (?:(?:the|this|its) )?\w+ conclude\W*", re.I)
@@ -374,8 +375,8 @@ def offers_choice(question: str) -> bool:
 
 def said_about(question: str) -> str:
     """What a question asks the document's statements about: "patents" of "What does it say about patents?"; "" for others."""
-    found = _SAID.fullmatch(question)
-    return _ARTICLE.sub("", found["words"]) if found else ""
+    found = _SAID.fullmatch(bare(question))
+    return _ARTICLE.sub("", found["words"].rstrip(string.punctuation + QUOTES)) if found else ""
 
 
 @dataclass(frozen=True)

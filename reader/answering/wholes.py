@@ -13,6 +13,11 @@ TEXTS = (
     r"(?:book|text|document|paper|article|report|novel|study|essay|thesis|dissertation|story|work|handbook|manual|guide"
     r"|(?:blog )?post|blog|web ?(?:page|site)|brochure|leaflet|presentation|transcript|pdf|file)"
 )
+SEVERAL_TEXTS = (
+    rf"(?:{TEXTS}s?|stud(?:y|ies)|stories|theses|contracts?|agreements?|leases?|polic(?:y|ies)|letters?|invoices?|offers?"
+    r"|judgments?)"
+)
+"""One or more."""
 WHOLE = re.compile(
     r"\b(summar\w+|overview|gist|overall|main (idea|point|topic|theme|argument)s?|themes?|moral"
     rf"|{TEXTS}s? (is |are )?about|what is (it|this|that) about"

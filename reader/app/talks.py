@@ -16,7 +16,7 @@ from reader.app.answer_queue import Stream
 from reader.app.service import Service
 from reader.app.unread import is_unread, may_be_read, why_unread
 from reader.errors import ConfigError, NotReady, ReaderError, unexpected
-from reader.wording import MARKDOWN, plain_markdown, quoted
+from reader.wording import MARKDOWN, plain_markdown, quoted, told_apart
 from storage import ConversationRecord, NotFound, QuestionRecord, StoreBusy, StoreError, UserDocument
 
 MAX_LOOK_AGAIN_TOKENS = 8_000
@@ -55,7 +55,8 @@ class Place:
     @property
     def heading(self) -> str:
         """The titles of the first documents, for an export."""
-        return ", ".join(list(self.titles.values())[:3])
+        titles = list(self.titles.values())
+        return ", ".join(titles[:3]) + (f" and {len(titles) - 3:,} more" if len(titles) > 3 else "")
 
     def plain(self, evidence: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Evidence with its quotes as a reader sees them."""
@@ -311,7 +312,8 @@ class Talks:
 def _place(reference: str, title: str, held: Sequence[UserDocument]) -> Place:
     documents = [one.document for one in held]
     markdown = frozenset(document.id for document in documents if document.format == MARKDOWN)
-    return Place(reference, title, {document.id: document.title for document in documents}, markdown)
+    titles = told_apart((document.title, document.file_name) for document in documents)
+    return Place(reference, title, dict(zip((document.id for document in documents), titles, strict=True)), markdown)
 
 
 def _token_count(look_again: Any) -> int:

@@ -17,6 +17,7 @@ from reader.answering import (
     Answer,
     AttachedMemory,
     Decoding,
+    Part,
     Step,
     as_part,
     attach,
@@ -24,7 +25,7 @@ from reader.answering import (
     choose_memory,
     look_again_tokens,
     make_prompt,
-    parts,
+    parts_of,
     put_together,
 )
 from reader.batching.questions import Group
@@ -145,17 +146,17 @@ class _Question:
 
     number: int
     text: str
-    parts: tuple[str, ...]
+    parts: tuple[Part, ...]
     answers: tuple[Answer, ...] = ()
     """To its first parts."""
 
     @property
-    def next_part(self) -> str:
+    def next_part(self) -> Part:
         return self.parts[len(self.answers)]
 
     def answered(self, answer: Answer) -> _Question | Answer:
         """The question with the answer to its next part, or the whole answer."""
-        answers = (*self.answers, as_part(answer) if len(self.parts) > 1 else answer)
+        answers = (*self.answers, as_part(answer, self.next_part) if len(self.parts) > 1 else answer)
         return put_together(self.text, answers) if len(answers) == len(self.parts) else replace(self, answers=answers)
 
 
@@ -206,7 +207,7 @@ def _shared_opening(
         try:
             if look_again_tokens(look_again):
                 return torch.empty(0, dtype=torch.int64)
-            prompts += [make_prompt(part, model) for part in parts(question)]
+            prompts += [make_prompt(part.question, model) for part in parts_of(question, attached, look_again)]
         except ReaderError:
             continue  # told when its turn comes
     if not prompts:
@@ -227,7 +228,9 @@ def _answer_behind(
     shared_tokens: int,
 ) -> Iterator[tuple[int, Answer | ReaderError]]:
     branches = Branches(model.plugin, attached.memory)
-    waiting = deque(_Question(number, text, parts(text)) for number, text in enumerate(questions))
+    waiting = deque(
+        _Question(number, text, parts_of(text, attached, look_again)) for number, text in enumerate(questions)
+    )
     under_way: list[_Asked] = []
     complete: list[tuple[int, Answer]] = []
 
@@ -244,8 +247,8 @@ def _answer_behind(
             question = waiting.popleft()
             try:
                 decoding = Decoding(
-                    attached,
-                    question.next_part,
+                    question.next_part.in_sight,
+                    question.next_part.question,
                     model,
                     look_again=look_again,
                     evidence=evidence,

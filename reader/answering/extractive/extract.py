@@ -12,6 +12,8 @@ from reader.answering.extractive.limits import limited
 from reader.answering.extractive.overview import Overview, amount, overview
 from reader.answering.extractive.relations import related
 from reader.answering.extractive.text_itself import of_text
+from reader.answering.extractive.versions import differences
+from reader.answering.extractive.which_documents import which_documents
 from reader.answering.extractive.whole_lists import whole_list
 from reader.answering.passages import Passages, Source
 from reader.answering.requests import understand
@@ -31,6 +33,8 @@ def extract(
         or limited(asked, sources, passages)
         or compared(asked, sources, passages)
         or recorded(asked, sources, passages)
+        or which_documents(asked, sources, passages, encoder)
+        or differences(asked, sources)
         or of_text(asked, sources)
         or related(question, sources)
         or overview(understand(question), question, sources)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from reader.answering.passages import sentences_of
 from reader.answering.text.words import stem
 
 _LINE = re.compile(r"\S[^\n]*")
@@ -21,6 +22,15 @@ _BESIDE = (
 _GOES_ON = re.compile(r"(?:\b(?:and|und|et|y)|&)\s*$")
 """How a line ends that a second name follows."""
 _WORD = re.compile(r"[^\W\d_][\w.’'-]*")
+_PARTIES = re.compile(
+    r"(?:the |contracting )?parties(?: (?:to|of|in) (?:this|the) \w+)?|(?:vertrags)?parteien|parties contractantes"
+    r"|partes(?: contratantes)?",
+    re.I,
+)
+_BETWEEN = re.compile(
+    r"(?i:(?<!\w)(?:between|zwischen|entre))\s(?=[^.]{0,20}[A-ZÄÖÜÉ]).{2,600}?\s(?:and|und|et|y)\s", re.S
+)
+"""What names the parties: between a name and something else."""
 _SMALL_WORDS = frozenset("of and by for the in on de la le du des et für und der die das van von y".split())  # noqa: SIM905
 _MOST_WORDS = 14
 _MOST_LINES = 4
@@ -30,7 +40,11 @@ Line = tuple[str, int, int]
 
 
 def party(role: str, text: str) -> Line | None:
-    """Who has a role, such as *plaintiff*, and where the lines that say so begin and end; None where none does."""
+    """Who has a role, such as *plaintiff*, and where the lines that say so begin and end; the sentence that names the parties; None
+    where none does."""
+    if _PARTIES.fullmatch(role):
+        named = next(filter(_BETWEEN.search, sentences_of(text)), None)
+        return (named, text.index(named), text.index(named) + len(named)) if named else None
     asked = _stems(role)
     lines = [(found[0], found.start(), found.end()) for found in _LINE.finditer(text)] if asked else []
     for number, (line, start, end) in enumerate(lines):

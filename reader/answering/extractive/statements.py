@@ -155,6 +155,11 @@ class Statement:
         """How much it has to do with the question, 0 to 2."""
         return self.words + (self.words if self.meaning is None else self.meaning)
 
+    @property
+    def says_all(self) -> bool:
+        """Whether it has all words of the question, or most of them and their meaning."""
+        return self.words >= ALL_WORDS or (self.words >= _MOST and self.score >= _SURE)
+
 
 def statements(
     passages: Passages, question: str, encoder: SentenceEncoder | None, most: int = 1, *, adding: bool = False
