@@ -50,7 +50,9 @@ def make_library(settings: dict[str, object], tmp_path: Path) -> Callable[[int],
         model = load_model(**settings)  # type: ignore[arg-type]
         with Store(tmp_path / "library") as store:
             for number in range(documents):
-                read(make_document(60 + 20 * number, f"Document {number}"), model, store)
+                # In int8: this process and the programs that it starts attach the same numbers, though only one keeps them rounded.
+                document = make_document(60 + 20 * number, f"Document {number}")
+                read(document, model, store, memory_dtype="int8")
         return tmp_path / "library"
 
     return make

@@ -401,10 +401,10 @@ def test_an_export_names_the_holders_own_file_and_holds_what_they_had_read(
     service.model_name, service.model = "tiny", tiny_model
     document_id = ann.add(painted_pdf(tmp_path / "ann-divorce.pdf", title="Ann against Bob", labels="/r")).id
     bob.add(same_text(tmp_path / "b.txt"))
-    ann.read(document_id, 4, "int4")
+    ann.read(document_id, 4, "int8")
     run_all(store, tiny_model)
     content = bob.export(document_id).read_bytes()
-    for word in (b"ann", b"Ann", b"divorce", b'"ii"', b"pdf", b"int4"):
+    for word in (b"ann", b"Ann", b"divorce", b'"ii"', b"pdf", b"int8"):
         assert word not in content
     assert b'"file_name":"b.txt"' in content
     with Store(tmp_path / "elsewhere") as elsewhere:
@@ -412,7 +412,7 @@ def test_an_export_names_the_holders_own_file_and_holds_what_they_had_read(
         assert elsewhere.documents()[0].title == "b"
     content = ann.export(document_id).read_bytes()
     assert b'"file_name":"ann-divorce.pdf"' in content
-    assert b"int4" in content
+    assert b"int8" in content
 
 
 def test_what_one_pauses_or_reads_again_is_read_for_the_other(

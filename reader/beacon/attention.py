@@ -31,7 +31,7 @@ from transformers import AttentionInterface
 from reader.beacon.many_queries import attend_in_blocks
 from reader.beacon.memory import SlotLayer
 from reader.beacon.one_query import attend_alone
-from reader.beacon.rounding import RoundedSlots, spread
+from reader.beacon.rounding import RoundedSlots
 
 ATTENTION = "activation_beacon"
 
@@ -95,8 +95,6 @@ def attend(
             scale=scaling,
             enable_gqa=takes_groups,
         )
-    if rounded is not None and rounded.are_spread:
-        output = spread(output)
     return output.transpose(1, 2).contiguous(), None
 
 

@@ -20,6 +20,7 @@ def attend_to_tiles(
     key_factor: Any,
     rounded_value: Any,
     value_scale: Any,
+    spread: Any,
     key: Any,
     value: Any,
     seen: Any,
@@ -31,7 +32,8 @@ def attend_to_tiles(
 ) -> None:
     """Write the attention output (head_dim, queries) of scaled queries (head_dim, queries), and the log-sum-exp (queries,).
 
-    Rounded slots, with the arrays of `RoundedSlots.of_head`, come first; all queries see them. key and value are
+    Rounded slots, with the arrays of `RoundedSlots.of_head`, come first; all queries see them. If their values are spread, `spread`
+    is the matrix (head_dim, head_dim) that does so and undoes it, else empty; head_dim is at most a tile. key and value are
     (keys, head_dim), with a head_dim that is a multiple of 4. A query sees the first `seen` (queries,) of slots and keys together,
     at least one. `unrounded` (tile, head_dim), `room` (tile, queries) and `notes` (2, queries) are overwritten.
     """
@@ -46,6 +48,8 @@ def attend_to_tiles(
     attend_to_rounded(
         *(query, rounded_key, key_scale, key_factor, rounded_value, value_scale, unrounded, room, notes, output, lse)
     )
+    if len(spread):
+        spread_back(spread, output, room)
     for first in range(slots, most, tile):
         count = min(tile, most - first)
         write_scores(query, key, first - slots, count, room)
@@ -62,6 +66,21 @@ def attend_to_tiles(
             output[number, column] /= lse[column]
     for column in range(columns):
         lse[column] = np.log(lse[column]) + highest[column]
+
+
+def spread_back(spread: Any, output: Any, room: Any) -> None:
+    """Multiply sums (head_dim, queries) of spread values by the matrix that undoes it."""
+    columns, numbers = np.uint64(output.shape[1]), np.uint64(len(output))
+    for number in range(numbers):
+        for column in range(columns):
+            room[number, column] = np.float32(0)
+        for other in range(numbers):
+            factor = spread[number, other]
+            for column in range(columns):
+                room[number, column] += factor * output[other, column]
+    for number in range(numbers):
+        for column in range(columns):
+            output[number, column] = room[number, column]
 
 
 def attend_to_rounded(

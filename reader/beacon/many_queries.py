@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from reader.beacon import byte_tiles, float_tiles
-from reader.beacon.rounding import RoundedSlots
+from reader.beacon.rounding import RoundedSlots, hadamard
 from reader.compiled import compiled, run_together, was_compiled
 
 _COLUMNS = 448
@@ -60,7 +60,7 @@ def attend_in_blocks(
     """
     columns, keys = query.shape[1] // key.shape[1] * query.shape[2], key.shape[2]
     is_small = rounded is None and (columns < _LEAST_COLUMNS or columns * keys < _LEAST_SCORES)
-    if is_small or query.shape[3] % 4 or torch.is_grad_enabled():
+    if is_small or query.shape[3] % 4 or query.shape[3] > _TILE or torch.is_grad_enabled():
         return None
     if any(own.device.type != "cpu" or own.dtype != torch.float32 for own in (query, key, value)):
         return None
@@ -104,13 +104,14 @@ def _attend(
         (one, head): [own[one, head].contiguous().detach().numpy() for own in (key, value)]
         for one, head in product(range(batch), range(kv_heads))
     }
+    spread = (hadamard(head_dim) if rounded is not None and rounded.are_spread else query.new_empty(0, 0)).numpy()
     heads_rounded = [_NONE_ROUNDED if rounded is None else rounded.of_head(head) for head in range(kv_heads)]
     arrays = [own.detach().numpy() for own in (columns, sums, lse, seen, room, notes, unrounded)]
 
     def attend_blocks(thread: int) -> None:
         columns, sums, lse, seen, room, notes, unrounded = arrays
         for place in list(product(*map(range, blocks)))[thread::threads]:
-            own = columns[place], *heads_rounded[place[1]], *heads_seen[place[0], place[1]], seen[place[2]]
+            own = columns[place], *heads_rounded[place[1]], spread, *heads_seen[place[0], place[1]], seen[place[2]]
             loop(*own, unrounded[thread], room[thread], notes[thread], sums[place], lse[place])
 
     run_together([partial(attend_blocks, thread) for thread in range(threads)])
@@ -153,10 +154,16 @@ def _loop(threads: int) -> Callable[..., Any] | None:
 
 
 _ARGUMENTS = (
-    "(float32[:, ::1], int8[:, ::1], float32[::1], float32[::1], int8[:, ::1], float32[::1], float32[:, ::1], "
+    "(float32[:, ::1], int8[:, ::1], float32[::1], float32[::1], int8[:, ::1], float32[::1], float32[:, ::1], float32[:, ::1], "
     "float32[:, ::1], int64[::1], float32[:, ::1], float32[:, ::1], float32[:, ::1], float32[:, ::1], float32[::1])"
 )
-_FLOAT_PARTS = float_tiles.write_scores, float_tiles.write_weights, float_tiles.power_of_e, float_tiles.add_values
+_FLOAT_PARTS = (
+    float_tiles.write_scores,
+    float_tiles.write_weights,
+    float_tiles.power_of_e,
+    float_tiles.add_values,
+    float_tiles.spread_back,
+)
 _BYTE_PARTS = (
     byte_tiles.filled_up,
     byte_tiles.round_queries,

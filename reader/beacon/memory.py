@@ -27,7 +27,6 @@ from reader.beacon.rounding import (
     quantise_to_int4,
     quantise_to_int8,
     saved_as,
-    spread,
     unpacking_loops,
 )
 from reader.beacon.row_spans import saved_row_spans
@@ -112,13 +111,7 @@ class SlotLayer(CacheLayerMixin):
 
     def values_of(self, start: int, end: int) -> Tensor:
         """The second of `part`."""
-        values = self._behind_rounded(RoundedSlots.float_values, self.values, start, end)
-        return spread(values) if self.spreads_values else values
-
-    @property
-    def spreads_values(self) -> bool:
-        """Whether `values` are spread, as the rounded ones before them are, and with them what attention makes of both."""
-        return self.rounded is not None and self.rounded.are_spread
+        return self._behind_rounded(RoundedSlots.float_values, self.values, start, end)
 
     def _behind_rounded(self, floats: Callable[[RoundedSlots], Tensor], own: Tensor, start: int, end: int) -> Tensor:
         own = own[:, :, self._place(start, end)]
@@ -132,7 +125,7 @@ class SlotLayer(CacheLayerMixin):
             self.unround()
         place = self._place(start, start + keys.shape[2])
         self.keys[:, :, place] = keys
-        self.values[:, :, place] = spread(values) if self.spreads_values else values
+        self.values[:, :, place] = values
 
     def keep_rounded(self, tensors: Mapping[str, Tensor], layer: str) -> None:
         """Begin with these saved slots, if the compiled loops attend to them as fast as the library to floats, on a CPU."""
@@ -153,7 +146,9 @@ class SlotLayer(CacheLayerMixin):
 
     def move(self, index: Tensor, first: int, rotate: Callable[[Tensor], Tensor]) -> None:
         """Move the slots at index (slots,) to the slots from `first`, rotate their keys, and drop every slot after them."""
-        self.unround()
+        if first < self.first:
+            self.unround()
+        index = index - self.first
         self.write(rotate(self.keys[:, :, index]), self.values[:, :, index], first)
         self.length = first + len(index)
 
@@ -163,8 +158,9 @@ class SlotLayer(CacheLayerMixin):
         Args:
             turn: rotates the keys (1, kv_heads, slots, head_dim) of those slots to their new positions.
         """
-        self.unround()
-        rows = index[None, ..., None].expand(1, -1, -1, self.keys.shape[3])
+        if first < self.first:
+            self.unround()
+        rows = (index - self.first)[None, ..., None].expand(1, -1, -1, self.keys.shape[3])
         self.write(turn(self.keys.gather(2, rows)), self.values.gather(2, rows), first)
         self.length = first + index.shape[1]
 
@@ -461,7 +457,6 @@ class Memory:
         for number, layer in enumerate(self.layers):
             layer.length = starts[number] + held[number]
             if starts[number] >= layer.first:
-                layer.unround()  # else those behind it may be spread
                 keys, values = layer.part(starts[number], layer.length)
                 put(tensors, f"layers.{number}.keys", keys[0])
                 put(tensors, f"layers.{number}.values", values[0])

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reader.beacon.rounding import RoundedSlots
+from reader.beacon.rounding import RoundedSlots, spread
 from reader.compiled import compiled
 
 _LEAST_SLOTS = 1024
@@ -64,6 +64,8 @@ def attend_alone(
             loops.of_rounded_values(
                 weights[head, :, :first].numpy(), rounded.values[head].numpy(), output[head].numpy()
             )
+            if rounded.are_spread:
+                output[head] = spread(output[head])
         loops.of_values(weights[head, :, first:].numpy(), behind_values[head].numpy(), output[head].numpy())
     return output.view(query.shape)
 

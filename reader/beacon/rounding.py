@@ -109,7 +109,8 @@ class RoundedSlots:
 
     def float_values(self) -> Tensor:
         """(kv_heads, slots, head_dim) in float32."""
-        return self.values * self.value_scales
+        values = self.values * self.value_scales
+        return spread(values) if self.are_spread else values
 
 
 def quantise(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -164,11 +165,11 @@ def spread(values: Tensor) -> Tensor:
     So none is much larger than the others, and all of a slot fit one scale (QuaRot, arXiv 2404.00456). Spread again they are as
     they were.
     """
-    return values.matmul(_hadamard(values.shape[-1]).to(values))
+    return values.matmul(hadamard(values.shape[-1]).to(values))
 
 
 @functools.cache
-def _hadamard(size: int) -> Tensor:
+def hadamard(size: int) -> Tensor:
     """The matrix (size, size) of `spread`, of as many numbers together as the largest power of two that divides the size."""
     together, matrix = size & -size, torch.ones(1, 1)
     while len(matrix) < together:
