@@ -1,6 +1,6 @@
 """The reader beside llama.cpp and transformers, on one core: `python -m bench.peers [--tokens 512 2048 8192]`.
 
-All run the same decoder: the reader with int8 weights and an int8 memory; llama.cpp its GGUF file; transformers in float32, and
+All run the same decoder: the reader with int8 weights and an int4 memory; llama.cpp its GGUF file; transformers in float32, and
 with torch's dynamic int8 weights. Only the reader condenses: the others keep every token in the window. On the first day a peer
 reads the tokens, saves what it needs to go on, and decodes. On the second day a new process restores what was saved and asks. The
 times are processor time, which excludes other programs. llama.cpp needs `pip install -r requirements-peers.txt`, which compiles it
@@ -76,7 +76,8 @@ class Peer:
 class Reader(Peer):
     """This project: a memory in a library. It is saved while it is read."""
 
-    memory_dtype = "int8"
+    memory_dtype: str | None = None
+    """None: int4, as the reader chooses on CPUs."""
     ratio: int | None = None
     """Tokens per slot; None: as the reader chooses."""
 
@@ -113,10 +114,10 @@ class Reader(Peer):
         self._memory = attach(self._store.memories()[0], self._model, self._store).memory
 
 
-class ReaderInt4(Reader):
-    """The same with a memory of 4 bits a number."""
+class ReaderInt8(Reader):
+    """The same with a memory of 8 bits a number."""
 
-    memory_dtype = "int4"
+    memory_dtype = "int8"
 
 
 class ReaderRatio8(Reader):
@@ -197,7 +198,7 @@ class TransformersInt8(Transformers):
 
 PEERS: dict[str, type[Peer]] = {
     "reader": Reader,
-    "reader-int4": ReaderInt4,
+    "reader-int8": ReaderInt8,
     "reader-ratio8": ReaderRatio8,
     "llama.cpp": LlamaCpp,
     "transformers": Transformers,
