@@ -17,11 +17,11 @@ from torch import Tensor
 
 from reader.compiled import compiled
 
-KEY_GROUP = 128
+KEY_GROUP = 256
 """Consecutive slots whose keys share the steps of an int4 memory, one for each channel."""
 
-_KEY_GROUPS = KEY_GROUP, 64
-"""64 slots did at first."""
+_KEY_GROUPS = 128, 64
+"""As many did once, in all groups of a memory."""
 
 _SIZES = (14, 45, 79, 127)
 """Of int8's numbers, those that an int4 memory's values are rounded to, and their negatives: the eight that leave the least error
@@ -63,7 +63,7 @@ class RoundedSlots:
     def _unpacked(cls, tensors: Mapping[str, Tensor], layer: str) -> RoundedSlots | None:
         if (loops := unpacking_loops()) is None:
             return None
-        of_keys, of_values = loops
+        of_keys, of_values, of_wide_values = loops
         keys, values = tensors[f"{layer}.keys"], tensors[f"{layer}.values"]
         step, least = (tensors[f"{layer}.keys.{part}"].float() for part in ("step", "least"))
         factors = key_factors(torch.cat([least, least + 15 * step], dim=1))
@@ -74,8 +74,11 @@ class RoundedSlots:
         groups = _groups(tensors, f"{layer}.keys").numpy()
         for packed, *parts in zip(*(each.numpy() for each in own), strict=True):
             of_keys(packed, *parts, groups, room, room.view(np.int32))
-        for packed, into in zip(values.view(torch.uint8).numpy(), new_values.numpy(), strict=True):
-            of_values(packed, into)
+        own_values = values.view(torch.uint8).numpy(), new_values.view(torch.uint8).numpy()
+        if is_wide := shape[2] % 64 == 0:
+            own_values = tuple(np.require(own.view(np.uint64), requirements="A") for own in own_values)  # type: ignore[assignment]
+        for packed, into in zip(*own_values, strict=True):
+            (of_wide_values if is_wide else of_values)(packed, into, _IN_EACH_BYTE if is_wide else np.uint64(1))
         most = _scale_of_3_bits(tensors, f"{layer}.values")
         assert most is not None
         are_spread = f"{layer}.values.spread" in tensors
@@ -279,13 +282,16 @@ def _slots_together(groups: int, slots: int) -> int:
     return next((size for size in _KEY_GROUPS if groups == -(-slots // size)), KEY_GROUP)
 
 
-def unpacking_loops() -> tuple[Callable[..., Any], Callable[..., Any]] | None:
-    """The compiled loops `_round_keys` and `_unpack_values`; None where they cannot be compiled."""
+def unpacking_loops() -> tuple[Callable[..., Any], ...] | None:
+    """The compiled loops `_round_keys`, and `_unpack_values` of bytes and of eight at once; None where one cannot be compiled."""
     of_keys = compiled(_round_keys, _KEYS_ARGUMENTS, reorders=True)
-    of_values = compiled(_unpack_values, "(uint8[:, ::1], int8[:, ::1])")
-    return None if of_keys is None or of_values is None else (of_keys, of_values)
+    of_values = (compiled(_unpack_values, _VALUES_ARGUMENTS.format(kind)) for kind in ("uint8", "uint64"))
+    loops = (of_keys, *of_values)
+    return None if None in loops else loops  # type: ignore[return-value]
 
 
+_VALUES_ARGUMENTS = "({0}[:, ::1], {0}[:, ::1], uint64)"
+_IN_EACH_BYTE = np.uint64(0x0101010101010101)
 _KEYS_ARGUMENTS = (
     "(uint8[:, ::1], float32[:, ::1], float32[:, ::1], int8[:, ::1], float32[::1], int64[::1], float32[::1], "
     "int32[::1])"
@@ -312,21 +318,25 @@ def _round_keys(
             rounded[slot, number] = np.int8(np.rint(room[number] * (np.float32(127) / largest)))
 
 
-def _unpack_values(packed: Any, values: Any) -> None:
-    """Write a head's values in 3 bits in int8, as in `_to_3_bits`."""
+def _unpack_values(packed: Any, values: Any, one: Any) -> None:
+    """Write a head's values in 3 bits in int8, as in `_to_3_bits`. Both are bytes, or eight of them in each number.
+
+    Args:
+        one: 1 in each byte of a number.
+    """
     eighth = np.uint64(values.shape[1] // 8)
+    first, second, third, fourth = _SIZES
+    least, low_adds, high_adds = np.uint64(first) * one, np.uint64(second - first), np.uint64(third - first)
+    both_add = np.uint64(fourth - second - third + first)
     for slot in range(len(packed)):
         for part in range(np.uint64(8)):
-            first, start, shift = (
-                part * eighth,
-                part % np.uint64(2) * eighth,
-                np.uint8(part // np.uint64(2) * np.uint64(2)),
-            )
+            start, shift = part % np.uint64(2) * eighth, part // np.uint64(2) * np.uint64(2)
             for place in range(eighth):
-                two = np.uint8(packed[slot, start + place] >> shift) & np.uint8(3)
-                size = np.int8(14 if two == 0 else 45 if two == 1 else 79 if two == 2 else 127)
-                is_positive = packed[slot, np.uint64(2) * eighth + place] >> np.uint8(part) & np.uint8(1)
-                values[slot, first + place] = size if is_positive else np.int8(-size)
+                two = np.uint64(packed[slot, start + place]) >> shift
+                low, high = two & one, two >> np.uint64(1) & one
+                size = least + low_adds * low + high_adds * high + both_add * (low & high)
+                is_negative = ~(np.uint64(packed[slot, np.uint64(2) * eighth + place]) >> part) & one
+                values[slot, part * eighth + place] = (size ^ is_negative * np.uint64(255)) + is_negative
 
 
 def saved_as(

@@ -48,15 +48,17 @@ def unpack_row_spans(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     unpacked = {name: own for name, own in tensors.items() if _KEPT not in name and name != _TABLE}
     if (known := tensors.get(_TABLE)) is None:
         return unpacked
+    both = np.ascontiguousarray(known.numpy()).view(np.int64)[:, 0]  # a span in one number
     for name, own in tensors.items():
         keys = tensors.get(name.replace(_KEPT, ".keys"))
         if _KEPT in name and keys is not None and len(own) and own.shape[1] == -(-len(known) // 8):
-            is_kept = torch.from_numpy(np.unpackbits(own.numpy().view(np.uint8), axis=1, count=len(known)))
-            counts, first = is_kept.sum(dim=1), keys.shape[1] - int(is_kept[0].sum())
-            if first >= 0 and (counts == counts[0]).all():
-                rows = known[is_kept.nonzero()[:, 1]].view(len(own), -1, 2)
-                none = torch.full((len(own), first, 2), NO_SPAN, dtype=torch.int32)
-                unpacked[name.replace(_KEPT, _SPANS)] = torch.cat([none, rows], dim=1)
+            bits = np.unpackbits(own.numpy().view(np.uint8), axis=1, count=len(known)).view(bool)
+            rows = [both[head] for head in bits]
+            first = keys.shape[1] - len(rows[0])
+            if first >= 0 and len({len(head) for head in rows}) == 1:
+                spans = torch.full((len(own), keys.shape[1], 2), NO_SPAN, dtype=torch.int32)
+                spans[:, first:] = torch.from_numpy(np.stack(rows)[..., None].view(np.int32))
+                unpacked[name.replace(_KEPT, _SPANS)] = spans
     return unpacked
 
 
