@@ -120,9 +120,8 @@ def place(label: str, page: int | None = None) -> str:
         return f"page {label}"
     if found := _NUMBER_AND_CHAPTERS.fullmatch(label):
         chapters = [f"“{isolated(chapter)}”" for chapter in found["chapters"].split(" · ")]
-        return (
-            f"page {found['number']}, {places(chapters) if len(chapters) < 3 else f'{chapters[0]} to {chapters[-1]}'}"
-        )
+        named = places(chapters) if len(chapters) < 3 else f"{chapters[0]} to {chapters[-1]}"
+        return f"page {found['number']}, {named}"
     if _TIME.fullmatch(label):
         return f"time {label}"
     if not is_for_readers(label):

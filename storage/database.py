@@ -277,9 +277,8 @@ class Database:
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute(
-                "PRAGMA secure_delete = ON"
-            )  # what is removed is overwritten; some builds of SQLite do not
+            # What is removed is overwritten, as some builds of SQLite do not unless they are told.
+            connection.execute("PRAGMA secure_delete = ON")
             connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
             # SQLite's own lower() and NOCASE know the letters of ASCII alone.
             connection.create_function("casefold", 1, str.casefold, deterministic=True)
