@@ -80,7 +80,7 @@ def test_an_answer_can_be_copied_asked_again_edited_and_left(
 
         # "Look harder" answers the last question again, in its place.
         page.locator("#chat .act", has_text="Look harder").last.click()
-        sync_api.expect(page.locator("#chat .cost summary")).to_have_text(re.compile("^Checked "), timeout=60_000)
+        sync_api.expect(page.locator("#chat .cost summary")).to_have_text(re.compile("^Checked "))
         sync_api.expect(page.locator("#chat .user-row")).to_have_count(1)
         window.ask("And the baker?")
 
@@ -98,10 +98,10 @@ def test_an_answer_can_be_copied_asked_again_edited_and_left(
         sync_api.expect(window.box()).to_have_value("What was calm?")
         window.box().fill("What was <b>lit</b>?")
         window.box().press("Enter")
-        sync_api.expect(page.locator("#chat .user-row")).to_have_count(1, timeout=60_000)
+        sync_api.expect(page.locator("#chat .user-row")).to_have_count(1)
         sync_api.expect(page.locator("#chat .user-row")).to_have_text("What was <b>lit</b>?")
         sync_api.expect(page.locator("#editing")).to_be_hidden()
-        sync_api.expect(page.locator("#chat .badge")).to_have_count(1, timeout=60_000)
+        sync_api.expect(page.locator("#chat .badge")).to_have_count(1)
         with Store(server.library) as store:
             asked = sorted([turn.question for turn in one.turns] for one in store.conversations.all())
         assert asked == [["What was <b>lit</b>?"], ["What was calm?", "And the baker?"]]
@@ -113,7 +113,7 @@ def test_an_answer_can_be_copied_asked_again_edited_and_left(
         rows.filter(has_text="two").click()
         sync_api.expect(page.locator("#chat .message-row")).to_have_count(0)
         rows.filter(has_text="one").click()
-        sync_api.expect(page.locator("#chat .badge")).to_have_count(2, timeout=60_000)
+        sync_api.expect(page.locator("#chat .badge")).to_have_count(2)
         assert window.page.locator("#chat .user-row").last.inner_text().strip() == "And the harbour?"
 
 
@@ -161,7 +161,7 @@ def test_a_document_has_several_conversations_which_can_be_exported_and_deleted(
         page.locator("#confirm-forget").get_by_role("button", name="Delete").click()
         sync_api.expect(page.locator("#chat .user-row")).to_have_count(2)
         window.reload()
-        sync_api.expect(page.locator("#chat .user-row")).to_have_count(2, timeout=60_000)
+        sync_api.expect(page.locator("#chat .user-row")).to_have_count(2)
     with Store(server.library) as store:
         (talk,) = store.conversations.all()
         store.user_documents.rename("", talk.document_ids[0], "Über / die Flut")

@@ -76,7 +76,7 @@ def wait_until_asked(store: Store, questions: int) -> None:
 
 
 def pages_told(told: sync_api.Locator) -> int:
-    told.wait_for(timeout=60_000)
+    told.wait_for()
     return int(re.findall(r"[\d,]+", told.inner_text())[0].replace(",", ""))
 
 
@@ -179,14 +179,14 @@ def test_a_reading_goes_on_without_its_page_and_can_be_paused_cancelled_continue
         assert (job["state"], job["pages_done"]) == ("paused", pages_done)
         assert server.shell("jobs", "resume", job["job_id"][:8]).wait(60) == 0
 
-        page.get_by_text("tokens/s").wait_for(timeout=60_000)
+        page.get_by_text("tokens/s").wait_for()
         assert server.shell("jobs", "cancel", job["job_id"][:8]).wait(60) == 0
         told = page.get_by_text(re.compile(r"Stopped at page \d+ of \d+"))
         assert pages_told(told) >= pages_done
         window.reload()
         told.wait_for()
         page.locator("#resume").click()
-        page.get_by_text("tokens/s").wait_for(timeout=60_000)
+        page.get_by_text("tokens/s").wait_for()
         page.locator("#pause").click()
         assert pages_told(paused) > pages_done
         window.open_details()
@@ -219,7 +219,7 @@ def test_a_document_is_asked_while_it_is_read(server: Server, visit: Callable[..
         window.shoot("asked-while-reading")
         sync_api.expect(page.locator(".state.reading")).to_be_visible()
         page.locator("#pause").click()
-        page.locator(".state.paused").wait_for(timeout=60_000)
+        page.locator(".state.paused").wait_for()
         assert re.match(r"Based on pages? (?:1–)?\d+ of \d+, read by then · ", window.ask(QUESTION))
         page.set_viewport_size(PHONE)
         window.check_size()
@@ -235,17 +235,17 @@ def test_what_the_shell_reads_is_seen_on_the_page_and_can_be_taken_from_it(
         reading = server.shell("read", long_book, "--model", server.model)
         page.locator("#library button").first.click(timeout=180_000)
         page.get_by_text("Another program is reading it.").wait_for(timeout=180_000)
-        page.get_by_text(re.compile(r"Page \d+ of \d+ · [\d,]+ tokens/s")).wait_for(timeout=60_000)
+        page.get_by_text(re.compile(r"Page \d+ of \d+ · [\d,]+ tokens/s")).wait_for()
         window.shoot("read-by-the-shell")
         page.locator("#pause").click()
-        page.get_by_text(re.compile(r"Paused at page \d+ of \d+")).wait_for(timeout=60_000)
+        page.get_by_text(re.compile(r"Paused at page \d+ of \d+")).wait_for()
         assert reading.wait(120) == 130
         reading.communicate()
         page.locator("#resume").click()
-        page.get_by_text("tokens/s").wait_for(timeout=60_000)
+        page.get_by_text("tokens/s").wait_for()
         sync_api.expect(page.get_by_text("Another program is reading it.")).to_have_count(0)
         page.locator("#pause").click()
-        page.locator(".state.paused").wait_for(timeout=60_000)
+        page.locator(".state.paused").wait_for()
 
 
 def test_a_document_is_read_again_at_another_ratio_and_type_which_say_what_they_cost(

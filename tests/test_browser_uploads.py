@@ -106,7 +106,7 @@ def test_a_locked_file_is_opened_with_its_password_which_is_kept_nowhere(
         page = window.page
         page.set_input_files("#upload input[type=file]", files)
         ask, field = page.locator("#locked"), page.locator("#password input")
-        sync_api.expect(ask).to_contain_text("letter.pdf is password-protected", timeout=60_000)
+        sync_api.expect(ask).to_contain_text("letter.pdf is password-protected")
         assert field.get_attribute("type") == "password"
         window.shoot("password")
         page.set_viewport_size(PHONE)
@@ -304,7 +304,7 @@ def test_a_library_is_searched_named_tagged_pinned_exported_and_imported(
         with page.expect_file_chooser() as chosen:
             page.locator("#import").click()
         chosen.value.set_files(exported)
-        sync_api.expect(rows).to_have_count(3, timeout=60_000)
+        sync_api.expect(rows).to_have_count(3)
         window.wait_until_ready()
         sync_api.expect(page.locator("#head")).to_contain_text("imported")
         assert "document tokens read again" in window.ask("What was calm?")

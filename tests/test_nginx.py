@@ -132,7 +132,7 @@ def test_everything_works_under_a_path_behind_nginx(
                 page.get_by_label("Name").fill("ann")
                 page.get_by_label("Password").fill("first password")
                 page.get_by_role("button", name="Sign in").click()
-                page.locator(READY).wait_for(timeout=60_000)
+                page.locator(READY).wait_for()
                 assert [cookie["secure"] for cookie in page.context.cookies() if cookie["httpOnly"]] == [has_tls]
                 page.set_input_files("#upload input[type=file]", pdf)
                 window.wait_until_ready()

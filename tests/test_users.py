@@ -51,7 +51,7 @@ def come_in(visit: Visit, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORDS[name])
     page.get_by_role("button", name="Sign in").click()
-    page.locator(READY).wait_for(timeout=60_000)
+    page.locator(READY).wait_for()
 
 
 def test_two_people_share_a_server_and_nothing_else(

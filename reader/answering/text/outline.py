@@ -152,7 +152,8 @@ def counted(found: Sequence[Section]) -> list[Section]:
             runs.append([])
         runs[-1].append(section)
     longest = max(runs, key=len)
-    return longest if 3 * len(longest) >= 2 * len(numbered) else numbered
+    # Of a book in parts the first one may have two thirds of the chapters, too; an introduction stands before the longest row.
+    return longest if 3 * len(longest) >= 2 * len(numbered) + (longest is not runs[-1]) else numbered
 
 
 def _counts_through(numbered: Sequence[Section], own: Sequence[Section]) -> bool:
