@@ -288,7 +288,8 @@ def ask_from_memory(window: Visit, file: Path) -> None:
     window.ask("What was calm?")
 
 
-@pytest.mark.parametrize("to", [pytest.param("a new conversation", marks=pytest.mark.slow), "another conversation"])
+@pytest.mark.slow
+@pytest.mark.parametrize("to", ["a new conversation", "another conversation"])
 def test_a_conversation_that_was_left_while_it_was_answered_is_not_shown_again(
     server: Server, visit: Callable[..., object], tmp_path: Path, to: str
 ) -> None:

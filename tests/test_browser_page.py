@@ -35,7 +35,7 @@ from starlette.routing import Route
 __all__ = ["chromium", "pytestmark", "running", "server", "visit"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_the_page_is_for_everybody_at_any_width_in_light_and_dark(
     server: Server, visit: Callable[..., object], tmp_path: Path, scheme: str
 ) -> None:
@@ -186,6 +186,7 @@ def proxy(target: str, prefix: str) -> Iterator[str]:
     thread.join(30)
 
 
+@pytest.mark.slow  # behind nginx the same is always tested
 def test_everything_works_under_the_path_of_a_proxy(
     tmp_path: Path, tiny_folder: Callable[..., Path], visit: Callable[..., object]
 ) -> None:

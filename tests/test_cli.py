@@ -390,6 +390,7 @@ def test_what_goes_into_a_pipe_is_whole_and_has_no_progress(run: Run, book: Path
     assert long_name.stem.strip() in listed
 
 
+@pytest.mark.slow
 def test_a_locale_without_utf8_and_bytes_that_are_none_are_no_fault(run_program: Run, run: Run, book: Path) -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     assert "is empty" in run("library", "list").stdout

@@ -464,7 +464,8 @@ def test_kills_lose_no_document_leave_no_file_and_change_no_answer(tmp_path: Pat
         assert told["answered"] > count / 10
 
 
-@pytest.mark.parametrize("seconds", [5, pytest.param(120, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [5, 120])
 def test_eight_processes_share_a_library_and_read_each_document_once(tmp_path: Path, seconds: int) -> None:
     told = json.loads(run("eight", tmp_path, seconds, 600))
     print(f"asked {sum(process['asked'] for process in told)} times")

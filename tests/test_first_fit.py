@@ -113,6 +113,7 @@ def test_of_two_processes_one_measures(tiny_folder: Callable[..., Path], tmp_pat
     assert said[0][1].keys() == {"2", "4", "8"}
 
 
+@pytest.mark.slow
 def test_a_killed_measuring_leaves_nothing_in_the_way(tiny_folder: Callable[..., Path], tmp_path: Path) -> None:
     folder = tiny_folder("qwen2")
     assert in_another_process(folder, tmp_path, "die").wait(timeout=300) == -9

@@ -198,6 +198,7 @@ async def call_tools(server: Server, name: str, document_id: str) -> tuple[set[s
         return set(tools), [str(json.loads(library.content[0].text)), str(status.content)]
 
 
+@pytest.mark.slow
 def test_the_example_for_programs_runs_as_it_stands_in_the_docs(
     tmp_path: Path, tiny_folder: Callable[..., Path]
 ) -> None:
