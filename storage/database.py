@@ -277,7 +277,7 @@ class Database:
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            # What is removed is overwritten, as some builds of SQLite do not unless they are told.
+            # Removed rows are overwritten. Some builds of SQLite do this only when asked.
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
             # SQLite's own lower() and NOCASE know the letters of ASCII alone.

@@ -51,8 +51,8 @@ class RoundedSlots:
     @classmethod
     def copied(cls, tensors: Mapping[str, Tensor], layer: str) -> RoundedSlots | None:
         """Those of a layer (`layers.N`) of a saved memory; None where it is saved in another type or as int4 once was."""
-        if _scale_of_3_bits(tensors, f"{layer}.values") is not None:
-            return cls._unpacked(tensors, layer)
+        if (most := _scale_of_3_bits(tensors, f"{layer}.values")) is not None:
+            return cls._unpacked(tensors, layer, most)
         names = ("keys", "keys.scale", "keys.factor", "values", "values.scale")
         if any(f"{layer}.{name}" not in tensors for name in names):
             return None
@@ -60,7 +60,7 @@ class RoundedSlots:
         return cls(keys, key_scales, key_factors, values, value_scales)
 
     @classmethod
-    def _unpacked(cls, tensors: Mapping[str, Tensor], layer: str) -> RoundedSlots | None:
+    def _unpacked(cls, tensors: Mapping[str, Tensor], layer: str, most: Tensor) -> RoundedSlots | None:
         if (loops := unpacking_loops()) is None:
             return None
         of_keys, of_values, of_wide_values = loops
@@ -79,8 +79,6 @@ class RoundedSlots:
             own_values = tuple(np.require(own.view(np.uint64), requirements="A") for own in own_values)  # type: ignore[assignment]
         for packed, into in zip(*own_values, strict=True):
             (of_wide_values if is_wide else of_values)(packed, into, _IN_EACH_BYTE if is_wide else np.uint64(1))
-        most = _scale_of_3_bits(tensors, f"{layer}.values")
-        assert most is not None
         are_spread = f"{layer}.values.spread" in tensors
         return cls(new_keys, scales, factors, new_values, most.float() / 127, are_spread)
 

@@ -1,7 +1,7 @@
 """Who somebody's wife, father, friend or servant is, where a sentence names both and says so, without a decoder.
 
 "Helen, wife of Menelaus", "Finn's sister Granua", "Hector went to his wife, Andromache": small decoders name somebody else who
-stands near by. A relation is told from its other side, too: the same sentence says who Helen's husband is. In English; the plainest
+stands near by. "Helen, wife of Menelaus" also says who Helen's husband is. In English; the plainest
 sentences of German, French and Spanish as well.
 """
 
