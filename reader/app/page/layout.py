@@ -23,7 +23,7 @@ from reader.settings import STATIC
 
 LISTED_DOCUMENTS = 50
 """Rows of the library that are shown at first, and how many more "Show more" adds."""
-BUSY_POLL_SECONDS = 0.5
+BUSY_POLL_SECONDS = 1.0
 
 MEMORY_TYPES = [
     ("Automatic (recommended)", "usual"),

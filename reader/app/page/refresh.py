@@ -58,7 +58,7 @@ class Refresh:
 
     def connect(self) -> None:
         """Refresh at every tick."""
-        on(self._site.parts.kept.timer.tick, self.refresh, self._inputs, self._view)
+        on(self._site.parts.kept.timer.tick, self.refresh, self._inputs, self._view, queue=False)
 
     def after(self, event: Any) -> Any:
         """Refresh when an event is through, too."""
