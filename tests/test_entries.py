@@ -1,4 +1,4 @@
-"""Entries of diaries and logs: a question that names a day is answered from what stands under that day."""
+"""Entries: what stands under a day in diaries, under an option or an error in manuals, under a vote in minutes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from helpers.documents import one_page
 
 from reader.answering.extractive.entries import entry
 from reader.answering.extractive.manuals import in_manual
+from reader.answering.extractive.minutes import in_minutes
 from reader.answering.passages import Passages, Source
 from reader.answering.refusal import NOT_SAID
 from reader.answering.text.days import Day, day_in
@@ -211,4 +212,82 @@ page loads a page of COVID 19.
 def test_an_option_or_an_error_is_answered_by_its_entry(question: str, answer: str | None) -> None:
     source = Source("d", "Skein", (PageRecord("d", 1, "1", 0, len(MANUAL), MANUAL),), len(MANUAL))
     found = in_manual(question, [source], Passages([source]))
+    assert (found and found.text) == answer
+
+
+MINUTES = """Minutes of the board
+
+**Present:** Ruth Ash (chair), Dan Oko and Joan Whit. **Apologies:** Mr. Peter Lyle.
+
+1 Minutes of the last meeting
+
+They were approved.
+
+2 Parking
+
+Dan Oko moved that the charge be raised. The motion was carried by two votes to one. For: Ash, Oko. Against: Whit.
+
+3 The tree
+
+Mr Pike asked that the beech be felled. It was refused; Dan Oko voted for it. Four members abstained.
+"""
+INTERVIEW = """Floods
+
+QUILL: Are you against the wall, Dr Soller?
+
+DR SOLLER: It is a mistake. The river does not read.
+
+QUILL: And you?
+
+TENNANT: I farm at Low Meadow, below the wall.
+
+DR SOLLER: The meadow could hold water.
+
+TENNANT: That meadow is mine.
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Who voted against the parking charge?", "Whit"),
+        ("Who voted in favour of the parking charge?", "Ash, Oko"),
+        ("Who voted for felling the tree?", "Dan Oko"),
+        ("Who voted against the minutes?", NOT_SAID),
+        ("Who abstained?", NOT_SAID),
+        ("How many abstained?", "Four"),
+        ("Who was absent?", "Mr. Peter Lyle"),
+        ("Who was present?", "Ruth Ash (chair), Dan Oko and Joan Whit"),
+        ("Who chaired the meeting?", "Ruth Ash"),
+        ("What did Dan Oko say about the tree?", None),
+        ("What did Soller say about the wall?", "It is a mistake. The river does not read."),
+        ("What does Mr Tennant think of the meadow?", "That meadow is mine."),
+        ("What did Quill say about the wall?", NOT_SAID),
+        ("What did Mr Pike say about the wall?", None),
+        ("Who said “The river does not read”?", "DR SOLLER"),
+        ("Who said “The river is wide today”?", None),
+    ],
+)
+def test_votes_attendance_and_speakers_are_told_by_minutes_and_interviews(question: str, answer: str | None) -> None:
+    text = INTERVIEW if any(name in question for name in ("Soller", "Tennant", "Quill", "Pike", "said")) else MINUTES
+    found = in_minutes(question, [Source("d", "Minutes", (PageRecord("d", 1, "1", 0, len(text), text),), len(text))])
+    assert (found and found.text) == answer
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "answer"),
+    [
+        (
+            "Wer hat dagegen gestimmt?",
+            "Zur Schule\n\nFrau Klein und Herr Au stimmten dagegen.",
+            "Frau Klein und Herr Au",
+        ),
+        ("Wie viele stimmten gegen das Verbot?", "Zum Verbot: Zehn stimmten dafür, vier dagegen.", "vier"),
+        ("Qui a voté contre ?", "M. Paul Delmas a voté contre ; les autres ont voté pour.", "M. Paul Delmas"),
+        ("¿Quién se abstuvo?", "Todos votaron a favor; Luis Otero se abstuvo.", "Luis Otero"),
+        ("Who voted against the bill?", "All members from the south voted against the bill.", None),
+    ],
+)
+def test_votes_are_told_in_four_languages(question: str, text: str, answer: str | None) -> None:
+    found = in_minutes(question, [Source("d", "A", (PageRecord("d", 1, "1", 0, len(text), text),), len(text))])
     assert (found and found.text) == answer

@@ -185,7 +185,8 @@ def _lines(name: str, kind: str, page: PageRecord) -> Iterator[_Entry]:
             not in " ".join(heading_above(page, page.start_char + line.start())).casefold()
         ):
             continue
-        for below in lines[at + 1 :]:
+        for number in range(at + 1, len(lines)):
+            below = lines[number]
             text = below[0].strip()
             is_open = not said or (said[-1] not in ".;" or below[0][:1] in " \t")
             if not text or _ENTRY_LINE.match(below[0]) or not is_open or end - line.start() > _ENTRY_CHARS:
