@@ -152,7 +152,7 @@ MANUAL = """Skein 4.2
 | `--jobs N` | 4 | Number of files that are copied at the same time. |
 | `--checksum` | off | Compares contents instead of sizes. Since 3.1. |
 
-- `keep_days`: for how many days old versions are kept. Default: 30. 0 keeps them for ever.
+- `keep_days`: for how many days old versions are kept. Default: 30 days. 0 keeps them for ever.
 - `port`: the TCP port.
 
 -w, --workers N
@@ -189,7 +189,7 @@ page loads a page of COVID 19.
     [
         ("What does the option --jobs do?", "Number of files that are copied at the same time."),
         ("What is the default of --jobs?", "4"),
-        ("What is the default of keep_days?", "30"),
+        ("What is the default of keep_days?", "30 days"),
         ("What does --workers do?", "Number of worker processes. The default is one for each core."),
         ("What is the default of --workers?", "one for each core"),
         ("What does -w do?", "Number of worker processes. The default is one for each core."),
@@ -203,6 +203,8 @@ page loads a page of COVID 19.
         ("What do I do when I get E_LOCKED?", "Another process uses the index. Wait."),
         ("Was bewirkt die Option --drain?", "How long open connections may go on."),
         ("What does --compress do?", NOT_SAID),
+        ("What does -q do?", NOT_SAID),
+        ("What is the reflection of the point (x, -y)?", None),
         ("What is the default of max_threads?", NOT_SAID),
         ("What does fz_load_page do?", None),
         ("What does COVID-19 do?", None),
@@ -285,7 +287,7 @@ def test_votes_attendance_and_speakers_are_told_by_minutes_and_interviews(questi
         ("Wie viele stimmten gegen das Verbot?", "Zum Verbot: Zehn stimmten dafür, vier dagegen.", "vier"),
         ("Qui a voté contre ?", "M. Paul Delmas a voté contre ; les autres ont voté pour.", "M. Paul Delmas"),
         ("¿Quién se abstuvo?", "Todos votaron a favor; Luis Otero se abstuvo.", "Luis Otero"),
-        ("Who voted against the bill?", "All members from the south voted against the bill.", None),
+        ("Who voted against the bill?", "All from the south voted against the bill, one against the other.", None),
     ],
 )
 def test_votes_are_told_in_four_languages(question: str, text: str, answer: str | None) -> None:

@@ -181,6 +181,13 @@ def test_what_terms_mean_and_differ_in_is_told_by_the_sentences_that_say_so(ques
     assert (found and found.text) == answer
 
 
+def test_a_term_is_explained_while_the_rest_is_being_read() -> None:
+    part = source(NOTES, FILLER, read=len(NOTES))
+    found = extract("Define resonance", "Define resonance", [part], Passages([part]), None)
+    assert found
+    assert found.text.startswith("Resonance occurs")
+
+
 def test_a_page_of_one_endless_sentence_introduces_nobody_and_takes_no_time() -> None:
     assert said("Who is Mara Fell?", "Mara Fell, a glazier " * 20_000 + ".") is None
 

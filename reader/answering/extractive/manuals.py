@@ -64,9 +64,8 @@ _DROPPED = re.compile(
 )
 """Something else than that it came."""
 _VALUE = re.compile(
-    r"\bdefault(?: value)?(?:s? (?:is|are|to)|:| =)? *(?P<en>[^;\n]{1,80}?)(?=[.;,)]?(?:\s|$)(?![a-z])|[;)]|\. |\.$)"
-    r"|\b(?:standardwert|vorgabe|voreinstellung|par défaut|por defecto|predeterminado)(?: ist| est| es)? ?:? *"
-    r"(?P<other>[^;\n]{1,80}?)(?=[;)]|\. |\.$|$)",
+    r"\b(?:default(?: value)?(?:s? (?:is|are|to)|:| =)?|(?:standardwert|vorgabe|voreinstellung|par défaut"
+    r"|por defecto|predeterminado)(?: ist| est| es)? ?:?) *(?P<value>[^;\n]{1,80}?)(?=[;)]|[.,]?\s*$|[.,] )",
     re.I,
 )
 _VERSION = r"(?:versions? |v)?(?P<version>\d+(?:\.\d+)+|\d+)(?![\w.]*\w)"
@@ -84,6 +83,7 @@ _BEHIND = re.compile(
 )
 _ENTRY_LINE = re.compile(r"\s*(?:[-–•*] |-{1,2}\w|\d{1,3}[.)]? {2}|[A-Z_]{3,}\s*$)")
 _MOST_CHARS, _ENTRY_CHARS = 200, 900
+_SHORT_OPTION = 2
 _SAYS = 3
 """A cell of so many words says something of its row."""
 
@@ -101,21 +101,23 @@ class _Entry:
 def in_manual(question: str, sources: Sequence[Source], passages: Passages) -> Overview | None:
     """What a manual says of the option, the key or the code that a question names; None where it asks something else."""
     asked = bare(question)
-    if len(asked) > _MOST_CHARS or not all(source.is_read for source in sources):
+    if len(asked) > _MOST_CHARS:
         return None
     named = [found[0].rstrip("-_") for found in _PRINTED.finditer(asked)]
     number = _NUMBERED.search(asked)
     if len(named) > 1 or (not named and number is None):
         return None
     name = named[0] if named else number["number"] if number else ""
-    if named and not any(_as_printed(name).search(page.text) for source in sources for page in source.pages):
-        return Overview(NOT_SAID, ())
     kind = number["kind"] if number and not named else ""
-    entries = list(_entries(name, kind, sources, passages))
     form = asked.replace(number[0] if kind and number else name, "NAME", 1).replace("`", "").replace('"', "")
+    is_sure = len(name) > _SHORT_OPTION or _MEANS.fullmatch(form)  # (x, -y) is a point
+    pattern = _as_printed(name)
+    if named and is_sure and not any(pattern.search(page.text) for source in sources for page in source.read):
+        return Overview(NOT_SAID, ()) if all(source.is_read for source in sources) else None
+    entries = list(_entries(name, kind, sources, passages))
     if _DEFAULT.search(asked):
         return next(filter(None, map(_default, entries)), None)
-    if _SINCE.match(form) or (named and _SINCE.search(form)):
+    if _SINCE.search(form):
         return _came(name, bool(_DROPPED.search(asked)), entries, sources)
     if entries and (_MEANS.fullmatch(form) or _REMEDY.fullmatch(form)):
         return Overview(entries[0].said, (entries[0].place,))
@@ -138,9 +140,9 @@ def _entries(name: str, kind: str, sources: Sequence[Source], passages: Passages
         for table in passages.tables[source.document_id]:
             yield from _rows(name, kind, table, source)
     for source in sources:
-        for page in source.pages:
+        for page in source.read:
             yield from _lines(name, kind, page)
-    for page in (page for source in sources for page in source.pages if not kind and name in page.text):
+    for page in (page for source in sources for page in source.read if not kind and name in page.text):
         begins = re.compile(rf"[\s`*]*{re.escape(name)}(?![\w-])")
         for start, end in sentences(page.text):
             if begins.match(page.text, start, end) and len(page.text[start:end].split()) > _SAYS:
@@ -149,12 +151,12 @@ def _entries(name: str, kind: str, sources: Sequence[Source], passages: Passages
 
 def _rows(name: str, kind: str, table: Table, source: Source) -> Iterator[_Entry]:
     columns = [text for text, _ in table.first.cells]
-    key = re.compile(rf"[`*\s]*(?:-{{1,2}}[\w-]+, )?{re.escape(name)}(?![\w-])[^,;.]{{0,30}}", re.I if not kind else 0)
+    key = re.compile(rf"[`*\s]*(?:-{{1,2}}[\w-]+, )?{re.escape(name)}(?![\w-])[^,;.]{{0,30}}", re.I)
     for row in table.rows:
         own = [at for at in range(min(2, len(row.cells))) if key.fullmatch(row.cell(at))]
         if not own or (kind and not re.search("code|status|error|exit|signal|fehler|erreur", columns[0], re.I)):
             continue
-        page = next((one for one in source.pages if one.start_char <= row.start_char < one.end_char), None)
+        page = next((one for one in source.read if one.start_char <= row.start_char < one.end_char), None)
         if page is None:
             continue
         cells = [(columns[at] if at < len(columns) else "", text) for at, (text, _) in enumerate(row.cells)]
@@ -204,7 +206,7 @@ def _default(entry: _Entry) -> Overview | None:
         if _DEFAULT.search(column) and value:
             return Overview(value.strip("`"), (entry.place,))
     found = _VALUE.search(entry.said)
-    value = (found["en"] or found["other"]).strip(" `") if found else ""
+    value = found["value"].strip(" `") if found else ""
     return Overview(value, (entry.place,)) if value else None
 
 
@@ -218,7 +220,7 @@ def _came(name: str, is_dropped: bool, entries: Sequence[_Entry], sources: Seque
             return Overview(found["version"], (entry.place,))
     printed = _as_printed(name)
     said: list[Overview] = []
-    for page in (page for source in sources for page in source.pages):
+    for page in (page for source in sources for page in source.read):
         for line in LINE.finditer(page.text):
             found = _OF_VERSION.match(line[0].rstrip())
             clauses = [one for one in re.split(r"[;.] ", found["rest"]) if printed.search(one)] if found else []

@@ -51,6 +51,12 @@ _VOTES = {
     "abstained": r"(?:abstained|enthielt(?:en)? sich|s['’]est abstenue?|se sont abstenu[es]*|se abstuv(?:o|ieron))\b",
 }
 _COUNT = rf"\b(?P<said>\d{{1,4}}|eine[rs]?|one|une?|un[oa]|{ANY_NUMERAL})"
+_COUNTED = {
+    "for": r"(?:dafür|in favou?r|a favor)",
+    "against": r"(?:dagegen|against|contre|en contra)",
+    "abstained": r"abstentions?",
+}
+_A_VOTE = re.compile(r"\b(?:vot(?:ed?|es|é|ó|aron)|(?:ab)?(?:ge)?stimm\w+|abst\w+|enthielt\w*|enthalt\w+)\b", re.I)
 _PRESENCE = {
     "absent": (
         r"(?:was|were) (?:absent|missing)|(?:sent|gave|made) (?:his |her |their )?apologies|was excused|could not (?:come|attend)"
@@ -129,13 +135,11 @@ def in_minutes(question: str, sources: Sequence[Source]) -> Overview | None:
         return _voted(side, _words(found["about"] or "", asked), source, is_count=bool(found["many"]))
     if found := _ATTENDED.fullmatch(asked):
         return _attended(next(what for what in _PRESENCE if found[what]), source)
-    turns = list(_turns(source))
     if found := _WHO_SAID.fullmatch(question.strip(" ?¿.")):
-        return _speaker(found["quote"], turns)
-    if turns and (found := _SAYS.fullmatch(asked)):
-        return _said(
-            next(found[part] for part in ("en", "de", "fr", "es") if found[part]), _words(found["about"], asked), turns
-        )
+        return _speaker(found["quote"], list(_turns(source)))
+    if found := _SAYS.fullmatch(asked):
+        who = next(found[part] for part in ("en", "de", "fr", "es") if found[part])
+        return _said(who, _words(found["about"], asked), list(_turns(source)))
     return None
 
 
@@ -152,7 +156,7 @@ def _voted(side: str, words: frozenset[str], source: Source, *, is_count: bool) 
         re.I,
     )
     sentence = re.compile(rf"(?P<said>(?-i:{_NAMES})) (?:hat |haben )?{_VOTES[side]}", re.I)
-    count = re.compile(rf"{_COUNT}(?: [^\W\d_]+)?,? (?:{_VOTES[side]}|(?:{_SIDES[side][0]})\b)", re.I)
+    count = re.compile(rf"{_COUNT}(?: [^\W\d_]+)?,? (?:{_VOTES[side]}|{_COUNTED[side]}(?=[,.;:)]|\Z))", re.I)
     found: dict[str, Passage] = {}
     is_counted = False
     for page, start, end in _items(source):
@@ -160,7 +164,7 @@ def _voted(side: str, words: frozenset[str], source: Source, *, is_count: bool) 
         own = stems(text)
         if all(any(is_alike(word, other) for other in own) for word in words):
             counts = list(count.finditer(text))
-            is_counted = is_counted or bool(counts)
+            is_counted = is_counted or bool(counts and _A_VOTE.search(text))
             for one in counts if is_count else (*line.finditer(text), *sentence.finditer(text)):
                 found.setdefault(one["said"], passage_of(page, start + one.start(), start + one.end()))
     if len(found) == 1:
@@ -184,7 +188,7 @@ def _attended(what: str, source: Source) -> Overview | None:
     label = re.compile(_LABEL.format(labels=_PRESENCE[what][1]), re.I)
     for page in source.pages:
         if what == "chair" and (found := _CHAIRS.search(page.text)):
-            return Overview(_plain(found["name"]), (passage_of(page, *found.span()),))
+            return Overview(found["name"].removeprefix("Councillors "), (passage_of(page, *found.span()),))
         if found := label.search(page.text):
             end = _NAMES_END.search(page.text, found.end())
             until = end.start() if end else len(page.text)
@@ -192,11 +196,6 @@ def _attended(what: str, source: Source) -> Overview | None:
             if names[:1].isupper():
                 return Overview(names, (passage_of(page, found.start(), until),))
     return None
-
-
-def _plain(name: str) -> str:
-    """A name without the title of several people in front: "Councillors Ruth Ashby"."""
-    return re.sub(r"\ACouncillors ", "", name)
 
 
 def _turns(source: Source) -> Iterator[_Turn]:

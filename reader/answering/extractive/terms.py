@@ -45,6 +45,7 @@ _FIRST = (
 )
 _ENDED = re.compile(r"[.!?…][\"'”’»)\]*_]*\Z")
 _MOST_CHARS, _SENTENCE_CHARS = 160, 400
+_NEAR_CHARS = 80
 _APART = 3
 """So many words stand between two things that are told apart, and not just named together."""
 
@@ -53,7 +54,7 @@ def of_terms(question: str, sources: Sequence[Source]) -> Overview | None:
     """What a document says a term means, an example of it, or what it says of both things whose difference a question asks for;
     None where it does not say so in such words."""
     asked = bare(question)
-    if len(asked) > _MOST_CHARS or not all(source.is_read for source in sources):
+    if len(asked) > _MOST_CHARS:
         return None
     if found := _DIFFERENCE.fullmatch(asked):
         one, other = (_ARTICLE.sub("", found[part], count=1) for part in ("one", "other"))
@@ -107,8 +108,12 @@ def _example(term: str, source: Source) -> Sequence[Passage]:
     known: set[str] = set()
     for passage, text in _sentences(source):
         own = {stem(word) for word in words_of(text)}
-        if _IS_EXAMPLE.search(text) and words <= own | known:
-            return (passage,) if words <= own else (*before, passage)
+        if found := _IS_EXAMPLE.search(text):
+            near = text[max(0, found.start() - _NEAR_CHARS) : found.end() + _NEAR_CHARS]
+            if words <= {stem(word) for word in words_of(near)}:
+                return (passage,)
+            if words & known and words <= own | known:
+                return (*before, passage)
         before, known = (passage,), own
     return ()
 
