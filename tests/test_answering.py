@@ -536,7 +536,12 @@ def test_the_decoder_is_told_what_to_say_where_the_document_does_not(roomy_model
     assert NOT_SAID in QUESTION
     answer = answered(attached_to(hide(), roomy_model, store), roomy_model)
     fields = {**answer.__dict__}
-    for text, not_said in ((NOT_SAID, True), ("the document does not say", True), ("Zebedee. " + NOT_SAID, False)):
+    for text, not_said in (
+        (NOT_SAID, True),
+        ("the document does not say", True),
+        ("Le document does not say.", True),
+        ("Zebedee. " + NOT_SAID, False),
+    ):
         assert Answer(**{**fields, "text": text}).not_said is not_said
 
 

@@ -239,3 +239,19 @@ def test_hostile_text_takes_no_time(line: str) -> None:
     text = line * (100_000 // len(line))
     with little_effort():
         sections(source(text))
+
+
+def test_a_chapter_of_parts_alone_is_told_by_its_parts() -> None:
+    text = "".join(
+        f"{number} Of day {number}\n\nNow began day {number}.\n\n{PROSE}\n\n\n" for number in ("1", "2.1", "2.2", "3")
+    )
+    pages, start = [], 0
+    for part in text.split("\n\n\n")[:-1]:
+        pages.append(PageRecord("d", len(pages) + 1, part.partition("\n")[0], start, start + len(part), part))
+        start += len(part)
+    own = Source("d", "The Ferry", tuple(pages), start)
+    answer = overview(understand("Summarise chapter 2"), "Summarise chapter 2", [own])
+    assert answer
+    assert [line[:28] for line in answer.text.splitlines()] == [
+        f"{at} Of day {at}: Now began da" for at in ("2.1", "2.2")
+    ]

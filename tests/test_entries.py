@@ -1,4 +1,4 @@
-"""Entries of diaries and logs: a question that names a day is answered from what stands under that day."""
+"""Entries: what stands under a day in diaries, under an option or an error in manuals, under a vote in minutes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
 
 from reader.answering.extractive.entries import entry
-from reader.answering.passages import Source
+from reader.answering.extractive.manuals import in_manual
+from reader.answering.extractive.minutes import in_minutes
+from reader.answering.passages import Passages, Source
+from reader.answering.refusal import NOT_SAID
 from reader.answering.text.days import Day, day_in
 from reader.documents import Document, Page
 from reader.models import Model
@@ -140,3 +143,153 @@ def test_an_answer_of_the_memory_has_the_day_of_the_one_place_that_says_it(
 def test_dates_of_notes_in_no_order_are_no_entries() -> None:
     notes = "31 May 2003. Fallows.\n2 April 2001. Netanel.\n7 June 2004. Moyers.\n1 May 1999. Lessig.\n"
     assert under(Day(6, 7), notes) is None
+
+
+MANUAL = """Skein 4.2
+
+| Option | Default | Meaning |
+| --- | --- | --- |
+| `--jobs N` | 4 | Number of files that are copied at the same time. |
+| `--checksum` | off | Compares contents instead of sizes. Since 3.1. |
+
+- `keep_days`: for how many days old versions are kept. Default: 30 days. 0 keeps them for ever.
+- `port`: the TCP port.
+
+-w, --workers N
+Number of worker processes. The default is one for each core.
+--drain SECONDS
+How long open connections may go on.
+
+EXIT STATUS
+
+       3      A key occurs twice, so that the join is
+              ambiguous.
+
+       4      The disk is full.
+
+Errors
+
+| Code | Name | Meaning | What to do |
+| --- | --- | --- | --- |
+| 2 | E_USAGE | Wrong arguments were given. | See the help. |
+| 11 | E_LOCKED | Another process uses the index. | Wait. |
+
+Changes
+
+- **4.1**: `--jobs` may be larger than 16; `--drain` was added.
+- **4.0**: a new index; `--rsync` has been removed.
+
+The call fz_load_
+page loads a page of COVID 19.
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What does the option --jobs do?", "Number of files that are copied at the same time."),
+        ("What is the default of --jobs?", "4"),
+        ("What is the default of keep_days?", "30 days"),
+        ("What does --workers do?", "Number of worker processes. The default is one for each core."),
+        ("What is the default of --workers?", "one for each core"),
+        ("What does -w do?", "Number of worker processes. The default is one for each core."),
+        ("What does --drain mean?", "How long open connections may go on."),
+        ("What is the default of --drain?", None),
+        ("Since which version is there --checksum?", "3.1"),
+        ("In which version was --drain added?", "4.1"),
+        ("When was --rsync removed?", "4.0"),
+        ("What does exit status 3 mean?", "A key occurs twice, so that the join is ambiguous."),
+        ("What does error code 11 mean?", "Another process uses the index. Wait."),
+        ("What do I do when I get E_LOCKED?", "Another process uses the index. Wait."),
+        ("Was bewirkt die Option --drain?", "How long open connections may go on."),
+        ("What does --compress do?", NOT_SAID),
+        ("What does -q do?", NOT_SAID),
+        ("What is the reflection of the point (x, -y)?", None),
+        ("What is the default of max_threads?", NOT_SAID),
+        ("What does fz_load_page do?", None),
+        ("What does COVID-19 do?", None),
+        ("What does the port do?", None),
+    ],
+)
+def test_an_option_or_an_error_is_answered_by_its_entry(question: str, answer: str | None) -> None:
+    source = Source("d", "Skein", (PageRecord("d", 1, "1", 0, len(MANUAL), MANUAL),), len(MANUAL))
+    found = in_manual(question, [source], Passages([source]))
+    assert (found and found.text) == answer
+
+
+MINUTES = """Minutes of the board
+
+**Present:** Ruth Ash (chair), Dan Oko and Joan Whit. **Apologies:** Mr. Peter Lyle.
+
+1 Minutes of the last meeting
+
+They were approved.
+
+2 Parking
+
+Dan Oko moved that the charge be raised. The motion was carried by two votes to one. For: Ash, Oko. Against: Whit.
+
+3 The tree
+
+Mr Pike asked that the beech be felled. It was refused; Dan Oko voted for it. Four members abstained.
+"""
+INTERVIEW = """Floods
+
+QUILL: Are you against the wall, Dr Soller?
+
+DR SOLLER: It is a mistake. The river does not read.
+
+QUILL: And you?
+
+TENNANT: I farm at Low Meadow, below the wall.
+
+DR SOLLER: The meadow could hold water.
+
+TENNANT: That meadow is mine.
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Who voted against the parking charge?", "Whit"),
+        ("Who voted in favour of the parking charge?", "Ash, Oko"),
+        ("Who voted for felling the tree?", "Dan Oko"),
+        ("Who voted against the minutes?", NOT_SAID),
+        ("Who abstained?", NOT_SAID),
+        ("How many abstained?", "Four"),
+        ("Who was absent?", "Mr. Peter Lyle"),
+        ("Who was present?", "Ruth Ash (chair), Dan Oko and Joan Whit"),
+        ("Who chaired the meeting?", "Ruth Ash"),
+        ("What did Dan Oko say about the tree?", None),
+        ("What did Soller say about the wall?", "It is a mistake. The river does not read."),
+        ("What does Mr Tennant think of the meadow?", "That meadow is mine."),
+        ("What did Quill say about the wall?", NOT_SAID),
+        ("What did Mr Pike say about the wall?", None),
+        ("Who said “The river does not read”?", "DR SOLLER"),
+        ("Who said “The river is wide today”?", None),
+    ],
+)
+def test_votes_attendance_and_speakers_are_told_by_minutes_and_interviews(question: str, answer: str | None) -> None:
+    text = INTERVIEW if any(name in question for name in ("Soller", "Tennant", "Quill", "Pike", "said")) else MINUTES
+    found = in_minutes(question, [Source("d", "Minutes", (PageRecord("d", 1, "1", 0, len(text), text),), len(text))])
+    assert (found and found.text) == answer
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "answer"),
+    [
+        (
+            "Wer hat dagegen gestimmt?",
+            "Zur Schule\n\nFrau Klein und Herr Au stimmten dagegen.",
+            "Frau Klein und Herr Au",
+        ),
+        ("Wie viele stimmten gegen das Verbot?", "Zum Verbot: Zehn stimmten dafür, vier dagegen.", "vier"),
+        ("Qui a voté contre ?", "M. Paul Delmas a voté contre ; les autres ont voté pour.", "M. Paul Delmas"),
+        ("¿Quién se abstuvo?", "Todos votaron a favor; Luis Otero se abstuvo.", "Luis Otero"),
+        ("Who voted against the bill?", "All from the south voted against the bill, one against the other.", None),
+    ],
+)
+def test_votes_are_told_in_four_languages(question: str, text: str, answer: str | None) -> None:
+    found = in_minutes(question, [Source("d", "A", (PageRecord("d", 1, "1", 0, len(text), text),), len(text))])
+    assert (found and found.text) == answer

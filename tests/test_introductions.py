@@ -144,6 +144,50 @@ def test_a_thing_that_is_only_named_is_not_said_to_be_anything(question: str, se
     assert said(question, f"{FILLER}{sentence} {FILLER}") is None
 
 
+NOTES = """**Prokaryotes** are organisms whose cells have no nucleus. **Eukaryotes** are organisms whose cells have one.
+
+Passive transport needs no energy. Active transport moves particles against their gradient and needs energy. An example of active
+transport is the sodium pump. Meiosis makes four cells, whereas mitosis makes two. The ribosomes are of the types 70S and 80S.
+Resonance occurs if a system is driven at its own frequency. Carbon is solid. Diamonds and graphite are carbon.
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What is a prokaryote?", "Prokaryotes are organisms whose cells have no nucleus."),
+        ("Define resonance.", "Resonance occurs if a system is driven at its own frequency."),
+        ("Explain the prokaryotes in simple words", "Prokaryotes are organisms whose cells have no nucleus."),
+        ("Give an example of active transport", "An example of active transport is the sodium pump."),
+        (
+            "What is the difference between prokaryotes and eukaryotes?",
+            "Prokaryotes are organisms whose cells have no nucleus. Eukaryotes are organisms whose cells have one.",
+        ),
+        (
+            "Compare active and passive transport.",
+            "Passive transport needs no energy. Active transport moves particles against their gradient and needs energy.",
+        ),
+        ("How do mitosis and meiosis differ?", "Meiosis makes four cells, whereas mitosis makes two."),
+        ("What is the difference between diamonds and graphite?", None),
+        ("What is the difference between the types 70S and 80S?", None),
+        ("Define osmosis", None),
+        ("Give an example of carbon", None),
+    ],
+)
+def test_what_terms_mean_and_differ_in_is_told_by_the_sentences_that_say_so(question: str, answer: str | None) -> None:
+    page = PageRecord("d", 1, "1", 0, len(NOTES), NOTES)
+    source = Source("d", "Notes", (page,), len(NOTES))
+    found = extract(question, question, [source], Passages([source]), None)
+    assert (found and found.text) == answer
+
+
+def test_a_term_is_explained_while_the_rest_is_being_read() -> None:
+    part = source(NOTES, FILLER, read=len(NOTES))
+    found = extract("Define resonance", "Define resonance", [part], Passages([part]), None)
+    assert found
+    assert found.text.startswith("Resonance occurs")
+
+
 def test_a_page_of_one_endless_sentence_introduces_nobody_and_takes_no_time() -> None:
     assert said("Who is Mara Fell?", "Mara Fell, a glazier " * 20_000 + ".") is None
 

@@ -8,14 +8,15 @@ NOT_SAID = "The document does not say."
 """What the decoder is asked to answer where the document does not."""
 
 
+_REFUSED = re.compile(r"(?:\w{1,5}['’ ] ?)?" + re.escape(NOT_SAID.removeprefix("The ").rstrip(".")), re.I)
+"""Asked in French, small decoders begin with *Le*."""
 _THAT = re.compile(r"(?P<word>\w+) (?:is|was) it that (?P<clause>.+)\?")
 """A question that is a word of asking before a clause."""
 
 
 def says_nothing(answer: str) -> bool:
     """Whether an answer, in each of its paragraphs, is that the document does not say."""
-    refusal = NOT_SAID.rstrip(".").casefold()
-    return all(paragraph.casefold().startswith(refusal) for paragraph in answer.strip().split("\n\n"))
+    return all(map(_REFUSED.match, answer.strip().split("\n\n")))
 
 
 def refusal_of(question: str, *, is_read: bool) -> str:

@@ -279,6 +279,8 @@ def _difference(asked: Asked) -> Iterator[_Said]:
     if PAYING.search(asked.text) and measure is NUMBER:
         measure = PRICE
     for found in asked.found(measure, rest, [asked.words_of(one) for one in pair]):
+        if between and measure is NUMBER and not rest and found.grid.is_sentence:
+            continue  # what they are, and not how much
         one, other = found.values
         size = one.number - other.number
         size = abs(size) if between else size if is_more else -size

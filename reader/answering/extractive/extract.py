@@ -9,8 +9,11 @@ from reader.answering.extractive.comparisons import compared
 from reader.answering.extractive.hours import opening
 from reader.answering.extractive.ledgers import recorded
 from reader.answering.extractive.limits import limited
+from reader.answering.extractive.manuals import in_manual
+from reader.answering.extractive.minutes import in_minutes
 from reader.answering.extractive.overview import Overview, amount, overview
 from reader.answering.extractive.relations import related
+from reader.answering.extractive.terms import of_terms
 from reader.answering.extractive.text_itself import of_text
 from reader.answering.extractive.versions import differences
 from reader.answering.extractive.which_documents import which_documents
@@ -30,8 +33,11 @@ def extract(
     """
     return (
         choose(passages, question, encoder)
+        or in_manual(asked, sources, passages)
+        or in_minutes(question, sources)
         or limited(asked, sources, passages)
         or compared(asked, sources, passages)
+        or of_terms(question, sources)
         or recorded(asked, sources, passages)
         or which_documents(asked, sources, passages, encoder)
         or differences(asked, sources)

@@ -69,15 +69,18 @@ _BEFORE = (
 )
 """Patterns for the text after a name and before it, with scores: the higher, the surer that it says who somebody is."""
 _EXPLAINS = re.compile(
-    r"[\"”»’']?(?: \([^()]{1,60}\))?,?"
+    r"[\"”»’'*_]{0,3}(?: \([^()]{1,60}\))?,?"
     rf"(?: (?:is|are|ist|sind|est|sont|es|son) (?:an?|any|one of|eine?|une?|un[ao]?)\b{_VAGUE}"
+    r"| are (?:\w+ ){1,3}(?:that|which|who|whose|where)\b| (?:occurs|arises) (?:if|when|because)\b"
     rf"| (?:is|are) the\b{_VAGUE}(?: \w+){{1,4}} (?:that|which|who|whose|where|of|for|by|you|we)\b"
     r"| (?:(?:is|are) defined as|means?|refers? to|denotes?|consists? of|comprises?|bedeute[nt]+|bezeichne[nt]+|désigne"
     r"|significan?)\b)",
     re.I,
 )
 """How a sentence continues behind a term that it explains."""
-_TERM_FIRST = r"\A(?:[^\W\d]\w+, )?(?:(?:an?|the|each|every|any|eine?|der|die|das|une?|l[ae]|el|un[ao]?) )?[\"“„«‘']?"
+_TERM_FIRST = (
+    r"\A(?:[^\W\d]\w+, )?(?:(?:an?|the|each|every|any|eine?|der|die|das|une?|l[ae]|el|un[ao]?) )?[\"“„«‘'*_]{0,3}"
+)
 _TERM_LAST = (
     r"\b(?:is|are) (?:what [\w ]{0,40}?)?(?:call(?:ed)?|known as|refer(?:red)? to as|termed)(?: an?| the)? [\"“„«‘']?"
 )

@@ -128,7 +128,10 @@ def _of_document(request: Request, source: Source, chars: int, language: str) ->
             return _claimed("findings", source, chars)
         if section is None:
             return _joined([("", defined(request.words, source))])
-        return _joined([(section.title, _beginning(section, chars))])
+        parts = [one for one in sections(source) if section.start_char <= one.start_char < section.end_char][:_LISTED]
+        if request.kind != "chapter" or len(parts) < 2:
+            return _joined([(section.title, _beginning(section, chars))])
+        return _joined([(one.title, said) for one in parts if (said := _beginning(one, chars // len(parts)))])
     read = [section for section in sections(source) if section.start_char < source.chars_read]
     if request.kind == "outline":
         return Overview("\n".join(f"• {section.title}" for section in read), ()) if read else None

@@ -134,7 +134,11 @@ def chapter(found: Sequence[Section], number: int, printed: str = "") -> Section
     is_place = number < 0 or not any(section.number for section in own)
     places = [at for at in (number, number - 1 - len(own)) if is_place and -len(own) <= at < 0]
     named = [own[at] for at in places] or [section for section in own if section.number == number]
-    return _with_parts(found, found.index(named[0])) if named else None
+    if named:
+        return _with_parts(found, found.index(named[0]))
+    # A chapter without text between its heading and that of its first part.
+    parts = [at for at, section in enumerate(found) if re.match(rf"\W*{number}\.\d", section.title)]
+    return _with_parts(found, parts[0], str(number)) if parts and not printed else None
 
 
 def counted(found: Sequence[Section]) -> list[Section]:
@@ -164,9 +168,9 @@ def _counts_through(numbered: Sequence[Section], own: Sequence[Section]) -> bool
     return is_row and is_apart and 2 * (numbered[-1].start_char - numbered[0].start_char) > own[-1].end_char
 
 
-def _with_parts(found: Sequence[Section], at: int) -> Section:
-    """A section together with those behind it that are its parts."""
-    parts = [found[at], *takewhile(partial(_is_part, of=found[at]), found[at + 1 :])]
+def _with_parts(found: Sequence[Section], at: int, number: str = "") -> Section:
+    """A section together with those behind it that are its parts, or parts of the chapter of a number."""
+    parts = [found[at], *takewhile(partial(_is_part, of=number or found[at].title), found[at + 1 :])]
     pages = dict.fromkeys(page for part in parts for page in part.pages)
     return replace(found[at], pages=tuple(pages), end_char=parts[-1].end_char)
 
@@ -181,9 +185,9 @@ def _stems(title: str) -> set[str]:
     return {stem(word) for word in content_words(_LEADING_NUMBER.sub("", title))}
 
 
-def _is_part(part: Section, of: Section) -> bool:
-    """Whether a section's number is another's with one more behind it: 3.1 and 3."""
-    printed = re.match(r"\D*[\d.]*\d", of.title)
+def _is_part(part: Section, of: str) -> bool:
+    """Whether a section's number is that of another's title with one more behind it: 3.1 and 3."""
+    printed = re.match(r"\D*[\d.]*\d", of)
     return printed is not None and bool(re.match(rf"{re.escape(printed[0])}\.\d", part.title))
 
 
