@@ -232,6 +232,28 @@ def test_what_happens_is_not_answered_with_a_word(
     assert answered(attached, tiny_model, question, look_again="auto").text == text
 
 
+BATTLE = "The king went out to battle. The queen let his daughter starve."
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "text"),
+    [
+        ("What happened when the king went out to battle?", "His daughter starved.", "His daughter starved."),
+        ("What happened to her after he went out to battle?", "The queen let her starve.", "The queen let her starve."),
+        ("What happened when the king went out to battle?", "The king went to battle.", BATTLE),
+        ("What happened when the king went out to battle?", NOT_SAID, BATTLE),
+    ],
+    ids=["told", "told about somebody", "the question again", "refused"],
+)
+def test_what_happened_after_something_is_told_by_the_decoder_or_by_two_sentences(
+    question: str, said: str, text: str, tiny_model: Model, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reader.answering.answer.Decoding", Scripted)
+    Scripted.said = [said] * 9
+    attached = attached_to(one_page(BATTLE, "Tale"), tiny_model, store)
+    assert answered(attached, tiny_model, question, look_again="auto").text == text
+
+
 @pytest.mark.parametrize(
     ("question", "said"),
     [

@@ -52,6 +52,7 @@ from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
 from reader.answering.requests import (
     asks_for_manner,
+    asks_what_happened,
     asks_what_happens,
     asks_why,
     followed,
@@ -74,7 +75,7 @@ _TOLD = 3
 """Statements that answer what a document says about something."""
 
 _LIKELY = -0.4
-"""The mean log probability of the tokens of a reason that the decoder does not make up, at least."""
+"""The mean log probability of the tokens of a reason, or of what happened, that the decoder does not make up, at least."""
 
 _without_loops = NoRepeatNGramLogitsProcessor(8)
 """Small decoders repeat themselves; no eight tokens come twice in one answer."""
@@ -175,6 +176,7 @@ class Decoding:
         self._role, self._relation = role_asked(self.question), relation_asked(self.question)
         self._asks_for_manner = asks_for_manner(self.question)
         self.asks_why = asks_why(self.question)
+        self._asks_what_happened = asks_what_happened(self.question)
         self._asks_for_day = asks_when(self.question) and any(map(has_entries, attached.sources))
         self.takes_sentence = evidence and bool(
             self._told_about or is_yes_or_no(self.question) or asks_what_happens(self.question) or self.asks_why
@@ -212,23 +214,30 @@ class Decoding:
 
     def statements(self) -> list[Statement]:
         """What the document states about the question, the surest first, if the answer is to be that."""
-        if not self.takes_sentence:
+        if not self.takes_sentence or self._tells_what_happened:
             return []
         most = _TOLD if self._told_about else 1
-        adding = not (is_yes_or_no(self.question) or self.is_unsure)
+        needs_next = followed(self.question) or self.is_unsure or self._asks_what_happened
+        adding = not (is_yes_or_no(self.question) or self.is_unsure or self._asks_what_happened)
         passages = self.attached.passages
         said = statements(passages, self._stated_about, self._model.encoder, most, adding=adding)
         said = [whole(one, passages) for one in said]
-        needs_next = followed(self.question) or self.is_unsure
         if asks_what_happens(self.question) and not needs_next:
             said = [with_otherwise(one, passages) for one in said]
         return [with_next(one, passages) for one in said] if needs_next else said
 
     @property
     def is_unsure(self) -> bool:
-        """Whether the decoder gives a reason in words that are unlikely to it, as those are that it makes up."""
-        is_given = self.asks_why and not says_nothing(self.text)
+        """Whether the decoder gives a reason, or tells what happened, in words that are unlikely to it, as those are that it makes
+        up."""
+        is_given = (self.asks_why or self._asks_what_happened) and not says_nothing(self.text)
         return is_given and self._log_probability < _LIKELY * len(self.tokens)
+
+    @property
+    def _tells_what_happened(self) -> bool:
+        """Whether the decoder surely tells what happened, and not what the question says."""
+        is_told = self._asks_what_happened and not (says_nothing(self.text) or self.is_unsure)
+        return is_told and not adds_nothing(self.text, self.question)
 
     @property
     def seconds(self) -> float:
@@ -273,7 +282,7 @@ class Decoding:
             self._finish()
             return ""
         # For other tokens the sum over the vocabulary is not needed.
-        if self.asks_why or (self._may_answer_otherwise and may_become_refusal(self.text)):
+        if self.asks_why or self._asks_what_happened or (self._may_answer_otherwise and may_become_refusal(self.text)):
             self._log_probability += float(logits[-1].float().log_softmax(-1)[token])
         self.tokens.append(token)
         piece = self._stream.step(self._model.decoder.tokenizer.backend_tokenizer, token) or ""

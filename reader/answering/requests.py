@@ -269,6 +269,12 @@ _FOLLOWS = re.compile(
     r"|que (?:se passe-t-il|fait-on|vient) après|qué (?:pasa|ocurre|se hace|viene) después) (?P<words>.+)",
     re.I | re.S,
 )
+_HAPPENED = re.compile(
+    r"\W*(?:(?:and|but|so) )?(?:what happened (?:(?:next|to .{1,60}?) )?(?:after|once|when|as soon as)"
+    r"|was (?:passierte|geschah),? (?:nach|nachdem|als)|que s['’]est-il passé (?:après|quand|lorsque)"
+    r"|qué (?:pasó|ocurrió|sucedió) (?:después|cuando))\b",
+    re.I,
+)
 _DOES = re.compile(r"\W*what (?:did|does|do) .{1,60} do\b", re.I)
 _ARTICLE = re.compile(r"^(?:(?:the|an?|der|die|das|den|dem|eine?[nrms]?|l[ae]s?|une?|el|los|un[ao]?)\s+|l['’])", re.I)
 _HELLO = re.compile(
@@ -343,7 +349,12 @@ def asks_leave(question: str) -> bool:
 
 def asks_what_happens(question: str) -> bool:
     """Whether a question asks what happens or has to be done, so that a word or two cannot answer it."""
-    return bool(_HAPPENS.match(question)) or bool(followed(question))
+    return bool(_HAPPENS.match(question) or followed(question)) or asks_what_happened(question)
+
+
+def asks_what_happened(question: str) -> bool:
+    """Whether a question asks what happened after or when something else did, as in a story."""
+    return bool(_HAPPENED.match(question))
 
 
 def followed(question: str) -> str:
