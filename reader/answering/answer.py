@@ -91,7 +91,7 @@ class Answer:
             found = name_evidence(attached.sources, attached.passages, decoding.question, text, heat)
             weights = reading_map(attached.sources, heat)
             if decoding.ended == "finished" and found and (said := decoding.statements()):
-                if decoding.asks_why:
+                if decoding.aim.is_reason:
                     is_unsure, question = decoding.is_unsure, decoding.question
                     text = with_reason(text, question, said[0], attached.passages, is_unsure=is_unsure)
                 else:

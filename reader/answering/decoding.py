@@ -17,21 +17,17 @@ from tokenizers.decoders import DecodeStream
 from torch import Tensor
 from transformers import NoRepeatNGramLogitsProcessor
 
+from reader.answering.aim import Aim
 from reader.answering.attached import AttachedMemory
 from reader.answering.attention import Attention, Queries
 from reader.answering.checks.kinds import may_be_of_another_kind
 from reader.answering.checks.lists import asks_how_to, has_steps, listed, with_other_items
 from reader.answering.checks.places import further_place, may_be_place
 from reader.answering.checks.prices import with_cost
-from reader.answering.checks.quantities import (
-    asks_for,
-    contradicts,
-    may_begin_with_figure,
-)
+from reader.answering.checks.quantities import contradicts, may_begin_with_figure
 from reader.answering.extractive.entries import has_entries, with_day
 from reader.answering.extractive.extract import extract
 from reader.answering.extractive.overview import Overview
-from reader.answering.extractive.relations import relation_asked
 from reader.answering.extractive.statements import (
     Statement,
     adds_nothing,
@@ -50,26 +46,12 @@ from reader.answering.passage_choice import PassageChoice
 from reader.answering.passages import LOOK_AGAIN_TOKENS, Passage
 from reader.answering.prompt import MAX_ANSWER_TOKENS, Prompt, make_prompt
 from reader.answering.refusal import NOT_SAID, may_become_refusal, says_nothing
-from reader.answering.requests import (
-    asks_for_manner,
-    asks_what_happened,
-    asks_what_happens,
-    asks_why,
-    followed,
-    is_yes_or_no,
-    offers_choice,
-    role_asked,
-    said_about,
-    searched,
-)
-from reader.answering.text.dates import asks_until, asks_when
+from reader.answering.requests import asks_what_happens, followed, is_yes_or_no, offers_choice
+from reader.answering.text.dates import asks_when
 from reader.answering.text.tables import asks_for_payment
-from reader.answering.text.words import content_words, mention
+from reader.answering.text.words import mention
 from reader.beacon import Mark, Memory
 from reader.models import Model
-
-_OWN_WORDS = 2
-"""With so many words of its own, a question for yes or no says what it is about."""
 
 _TOLD = 3
 """Statements that answer what a document says about something."""
@@ -113,7 +95,7 @@ class Decoding:
 
     Attributes:
         asked, question: the question as it was asked, and in the words in which it is answered.
-        asks_why: whether the question asks for a reason.
+        aim: what the question asks for.
         queries: where the queries of each step's `ids` are recorded by layer; None: nowhere.
         tokens: the answer's tokens so far.
         text: their text.
@@ -151,11 +133,7 @@ class Decoding:
         self.attached, self.asked, self._model = attached, question.strip(), model
         self.question = with_cost(self.asked)
         self._said = "\n".join([self.question, *(text for turn in earlier for text in turn)])
-        # A question with words of its own needs none of the turn before it: they would lead to that turn's sentence.
-        is_bare = len(content_words(self.question)) < _OWN_WORDS
-        self._told_about = said_about(self.question)
-        own = searched(self.question, earlier) if is_bare else self.question
-        self._stated_about = followed(self.question) or self._told_about or own
+        self.aim = Aim.of(self.question, earlier)
         self._room_tokens = model.plugin.max_positions - attached.memory.next_position
         self._shared_tokens = shared_tokens
         self._run_tokens = 0  # behind the memory, of all steps so far
@@ -166,21 +144,13 @@ class Decoding:
         self._memory_threshold = model.plugin.config.memory_refusal_threshold
         self._is_from_memory = False  # whether the memory alone is asked, as all passages were in vain
         self._is_new_prompt = True
-        self._asks_until = asks_until(self.question)
-        self._kinds = asks_for(self.question)  # of the quantity that can answer; none: any answer can
         self.queries: Queries | None = {} if evidence else None
         self.text = self.held = ""
         self.ended: str | None = None
         self.looked_again: list[Prompt] = []
         self.wants_evidence = evidence
-        self._role, self._relation = role_asked(self.question), relation_asked(self.question)
-        self._asks_for_manner = asks_for_manner(self.question)
-        self.asks_why = asks_why(self.question)
-        self._asks_what_happened = asks_what_happened(self.question)
         self._asks_for_day = asks_when(self.question) and any(map(has_entries, attached.sources))
-        self.takes_sentence = evidence and bool(
-            self._told_about or is_yes_or_no(self.question) or asks_what_happens(self.question) or self.asks_why
-        )
+        self.takes_sentence = evidence and self.aim.is_statement
         self._may_add_nothing = evidence and not offers_choice(self.question)
         self.attention: Attention | None = None
         self.first_token_seconds = self.attend_seconds = 0.0
@@ -216,11 +186,11 @@ class Decoding:
         """What the document states about the question, the surest first, if the answer is to be that."""
         if not self.takes_sentence or self._tells_what_happened:
             return []
-        most = _TOLD if self._told_about else 1
-        needs_next = followed(self.question) or self.is_unsure or self._asks_what_happened
-        adding = not (is_yes_or_no(self.question) or self.is_unsure or self._asks_what_happened)
+        most = _TOLD if self.aim.told_about else 1
+        needs_next = followed(self.question) or self.is_unsure or self.aim.is_event
+        adding = not (is_yes_or_no(self.question) or self.is_unsure or self.aim.is_event)
         passages = self.attached.passages
-        said = statements(passages, self._stated_about, self._model.encoder, most, adding=adding)
+        said = statements(passages, self.aim.stated_about, self._model.encoder, most, adding=adding)
         said = [whole(one, passages) for one in said]
         if asks_what_happens(self.question) and not needs_next:
             said = [with_otherwise(one, passages) for one in said]
@@ -230,13 +200,13 @@ class Decoding:
     def is_unsure(self) -> bool:
         """Whether the decoder gives a reason, or tells what happened, in words that are unlikely to it, as those are that it makes
         up."""
-        is_given = (self.asks_why or self._asks_what_happened) and not says_nothing(self.text)
+        is_given = (self.aim.is_reason or self.aim.is_event) and not says_nothing(self.text)
         return is_given and self._log_probability < _LIKELY * len(self.tokens)
 
     @property
     def _tells_what_happened(self) -> bool:
         """Whether the decoder surely tells what happened, and not what the question says."""
-        is_told = self._asks_what_happened and not (says_nothing(self.text) or self.is_unsure)
+        is_told = self.aim.is_event and not (says_nothing(self.text) or self.is_unsure)
         return is_told and not adds_nothing(self.text, self.question)
 
     @property
@@ -282,7 +252,7 @@ class Decoding:
             self._finish()
             return ""
         # For other tokens the sum over the vocabulary is not needed.
-        if self.asks_why or self._asks_what_happened or (self._may_answer_otherwise and may_become_refusal(self.text)):
+        if self.aim.is_reason or self.aim.is_event or (self._may_answer_otherwise and may_become_refusal(self.text)):
             self._log_probability += float(logits[-1].float().log_softmax(-1)[token])
         self.tokens.append(token)
         piece = self._stream.step(self._model.decoder.tokenizer.backend_tokenizer, token) or ""
@@ -305,12 +275,9 @@ class Decoding:
     def _is_held(self) -> bool:
         """Whether nothing of the answer is shown yet, as another one may replace it."""
         if (
-            self._kinds
+            self.aim.is_held_back
             or self.takes_sentence
-            or self._role
             or self._asks_for_day
-            or self._asks_until
-            or self._relation
             or self._may_be_step
             or self._is_from_memory
             or ((self._choice.is_open or self._may_answer_otherwise) and may_become_refusal(self.text))
@@ -322,7 +289,7 @@ class Decoding:
             bool(self.looked_again)
             and (
                 may_begin_with_figure(self.text)
-                or (self._asks_for_manner and is_no_manner(self.text))
+                or (self.aim.is_manner and is_no_manner(self.text))
                 or may_be_place(self.text, self.question)
                 or may_be_of_another_kind(self.text, self.question)
                 or self._sight.invents_name(self.text)
@@ -407,13 +374,13 @@ class Decoding:
         self.ended = "finished"
         is_held, is_wrong = self.held == self.text, False
         if is_held:
-            text = self._sight.worded(self.text, self._role)
+            text = self._sight.worded(self.text, self.aim.role)
             count = self._sight.count(text)
             is_wrong = not count and self._sight.cannot_be_right(text)
             self.text = self.held = count or text
         if is_held and not is_wrong and self.wants_evidence and self._may_add_nothing:
             self.takes_sentence |= adds_nothing(self.text, self.question)
-        if is_wrong or contradicts(self.text, self._kinds):
+        if is_wrong or contradicts(self.text, self.aim.kinds):
             if other := self._choice.without(self._prompt):
                 self._look_at(other)
                 return
@@ -422,13 +389,13 @@ class Decoding:
             page, passage = self._sight.page, self._sight.passage  # a list may have items behind the passage
             if is_held:
                 self.text = self.held = with_other_items(self.text, self.question, page)
-                if self._asks_for_manner and is_no_manner(self.text):
+                if self.aim.is_manner and is_no_manner(self.text):
                     self.text = self.held = in_own_sentence(self.text, self.question, passage)
             more = further_place(self.question, self.text, passage) or listed(self.text, page)
             self.text, self.held = self.text + more, self.held + more
         first, *others = self.attached.sources
-        if self._role and not others:
-            self.text = self.held = as_credited(self.text, self._role, first)
+        if self.aim.role and not others:
+            self.text = self.held = as_credited(self.text, self.aim.role, first)
         if self._asks_for_day:
             # The memory behind a passage may have answered: then the one place of the document that says the same.
             places = self._prompt.passages, self.attached.passages.all
