@@ -297,6 +297,7 @@ def said(text: str, question: str) -> str | None:
         (PLANS, "Does the Team plan include an audit log?", "No"),
         (PLANS, "Which plans have no audit log?", "Starter, Team"),
         (PLANS, "What is the cheapest plan with phone support?", "$9 (Team)"),
+        (PLANS, "What is the cheapest plan with an audit log?", "$17 (Studio)"),
         (PLANS, "How much storage does Studio have?", "2 TB"),
         (TENTS, "How much does the Bittern weigh without the lamp?", "4310 g"),
         (TENTS, "How much does the Bittern weigh with the lamp?", "4450 g"),

@@ -370,7 +370,8 @@ class _Asked(Rows):
         asked = self.days() if _WHEN.match(self.text) and self.ledger.days else asked
         # The second of two with as much is no second.
         ends = sizes[: first + 1] if first else [], sizes[first + many - 1 : first + many + 1]
-        are_clear = len(best) == many < len(rows) and all(len({*end}) == len(end) for end in ends)
+        is_only = bool(filters) and first + many == len(rows) == 1  # the cheapest of those with a socket, if one has it
+        are_clear = (len(best) == many < len(rows) or is_only) and all(len({*end}) == len(end) for end in ends)
         if not are_clear or len(asked) > 1 or MEAN.search(self.text):
             return None
         # Who ordered most may have ordered twice.

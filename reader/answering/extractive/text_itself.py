@@ -249,7 +249,7 @@ def _heading(section: Section) -> Passage:
     """The line of a section's heading."""
     page = section.pages[0]
     start = max(0, section.start_char - page.start_char)
-    return passage_of(page, start, page.text.find("\n", start) % (len(page.text) + 1))
+    return passage_of(page, start, start + len(page.text[start:].partition("\n")[0]))
 
 
 def _listed(told: Sequence[Section]) -> str:

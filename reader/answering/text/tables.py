@@ -352,7 +352,9 @@ def _table(rows: Sequence[Row], page: PageRecord) -> Table:
     # A cell over several columns gives its text to the first of them or to all; one over both rows stands in either or in both.
     spread = [next((one for one in reversed(above[: at + 1]) if one), "") for at in range(len(above))]
     columns = zip(pairwise(spread), pairwise(below), strict=True)
-    if not any(over == other and low and low != lower for (over, other), (low, lower) in columns):
+    if len(rows) < 3 or not any(
+        over == other and low and lower not in ("", low) for (over, other), (low, lower) in columns
+    ):
         return Table(first, tuple(rows[1:]))
     names = [
         name if low in ("", name) else f"{over} {low}".strip()
