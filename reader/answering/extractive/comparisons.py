@@ -231,6 +231,7 @@ def compared(question: str, sources: Sequence[Source], passages: Passages) -> Ov
     if not is_read or len(question) > MOST_CHARS:
         return None
     asked = Asked(question, sources, passages)
+    # *Without* may be a part of a field's name.
     fields = {word for _, grid in asked.grids for name in grid.fields for word in words_of(name)}
     if any(found[0].casefold() not in fields for found in _NOT_UNDERSTOOD.finditer(question)):
         return None

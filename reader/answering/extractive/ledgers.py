@@ -418,9 +418,8 @@ class _Asked(Rows):
         (best, most), *others = times if self.extreme.is_more else times[::-1]
         if not others or others[0][1] == most:
             return None
-        return _Answer(
-            f"{best} ({most})", self._found([row for row in rows if self.ledger.cells[row][groups[0]] == best])
-        )
+        own = [row for row in rows if self.ledger.cells[row][groups[0]] == best]
+        return _Answer(f"{best} ({most})", self._found(own))
 
     def _of_cells(self, rows: Sequence[int], filters: set[int]) -> _Answer | None:
         """What other cells of the rows have; of one row, if none is named, all that are texts."""
