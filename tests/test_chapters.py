@@ -10,6 +10,7 @@ from helpers.effort import little_effort
 from reader.answering.extractive.extract import extract
 from reader.answering.extractive.overview import overview
 from reader.answering.extractive.text_itself import of_text
+from reader.answering.follow_ups import written_out
 from reader.answering.passages import Passages, Source
 from reader.answering.refusal import NOT_SAID
 from reader.answering.requests import understand
@@ -132,6 +133,28 @@ def test_chapters_behind_an_introduction_are_known_by_number_and_place(question:
     asked = source(novel(*book))
     found = extract(question, question, [asked], Passages([asked]), None)
     assert (found and found.text[: len(answer or "")]) == answer
+
+
+def test_an_excerpt_that_ends_in_the_first_chapter_behind_an_introduction_has_three() -> None:
+    contents = "CONTENTS.\n\nTHE AUTHOR          7\n\nTHE RIVER          19\n\nTHE SOUND          33\n\n"
+    asked = source(contents + novel("I. THE AUTHOR", "II. THE RIVER", "I. THE SOUND"))
+    passages = Passages([asked])
+    question = "How many chapters are there?"
+    found = extract(question, question, [asked], passages, None)
+    assert found
+    assert found.text == "3\n• I. THE AUTHOR\n• II. THE RIVER\n• I. THE SOUND"
+    (written, _) = written_out("Where does it say so?", [(question, found.text)])
+    said = extract(written, written, [asked], passages, None)
+    assert said
+    assert said.text.splitlines()[1:] == ["page 4: II. THE RIVER", "page 8: I. THE SOUND"]
+
+
+def test_lines_in_capitals_that_a_list_of_contents_does_not_name_are_no_chapters() -> None:
+    names = ["THE AUTHOR", "LEONIDAS.", "THE RIVER", "HAYLEY.", "THE SOUND"]
+    contents = (
+        "CONTENTS.\n\nTHE AUTHOR  7\n\nTHE RIVER  19\n\nTHE SOUND  33\n\nTHE STORM  51\n\nHOME  70\n\nTEA  90\n\n"
+    )
+    assert titles(contents + novel(*names)) == ["THE AUTHOR", "THE RIVER", "THE SOUND"]
 
 
 def test_two_thirds_of_the_numbered_headings_are_chapters_in_an_excerpt() -> None:

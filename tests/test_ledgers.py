@@ -163,6 +163,35 @@ Departs | To | Seats | Booked
 09:30 | Ely | 90 | 71
 16:20 | Deal | 40 | 12
 """
+LAKES = """Lakes
+
+Station | Summer | | Winter | | Depth (m)
+Station | Oxygen (mg/l) | Temperature (°C) | Oxygen (mg/l) | Temperature (°C) | Depth (m)
+Alder Mere | 7.1 | 19.4 | 11.8 | 3.2 | 14
+Corrie Tarn | 8.9 | 13.7 | 13.1 | 0.6 | 31
+Dunlin Pool | 5.2 | 22.8 | 10.9 | 3.9 | 4
+"""
+PLANS = """Plans compared
+
+Feature | Starter | Team | Studio
+Price per user | $4 | $9 | $17
+Storage | 50 GB | 500 GB | 2 TB
+Phone support | – | ✓ | ✓
+Audit log | – | – | ✓
+"""
+TENTS = """Tents
+
+Model | Sleeps | Weight without lamp (g) | Weight with lamp (g)
+Plover | 1 | 1150 | 1290
+Bittern | 4 | 4310 | 4450
+"""
+BOATS = """Boats
+
+Boat | Club | Points | Penalty
+Marlin | Norham | 52 | no
+Osprey | Norham | 48 | no
+Puffin | Seaton | 45 | yes
+"""
 PLANETS = """Planets
 
 Planet | Moons | Discovered by
@@ -261,6 +290,26 @@ def said(text: str, question: str) -> str | None:
         (TRAINS, "How many seats are left in the train to Deal?", "28"),
         (EXAMS, "Which exams start between 10:00 and 14:00?", "Art, 13:00, Hall"),
         (CAKE, "For which ingredients is milk not included?", "Sugar, Plums"),
+        (LAKES, "What was the oxygen at Corrie Tarn in winter?", "13.1 mg/l"),
+        (LAKES, "How much warmer was Alder Mere in summer than in winter?", "16.2 °C"),
+        (LAKES, "How much more oxygen did Alder Mere have in winter than in summer?", "4.7 mg/l"),
+        (PLANS, "Does the Team plan have phone support?", "Yes"),
+        (PLANS, "Does the Team plan include an audit log?", "No"),
+        (PLANS, "Which plans have no audit log?", "Starter, Team"),
+        (PLANS, "What is the cheapest plan with phone support?", "$9 (Team)"),
+        (PLANS, "What is the cheapest plan with an audit log?", "$17 (Studio)"),
+        (PLANS, "How much storage does Studio have?", "2 TB"),
+        (TENTS, "How much does the Bittern weigh without the lamp?", "4310 g"),
+        (TENTS, "How much does the Bittern weigh with the lamp?", "4450 g"),
+        (BOATS, "Did Puffin get a penalty?", "Yes"),
+        (
+            CAVE.replace("9 |", "non |").replace("24 |", "oui |").replace("12 |", "non |"),
+            "Les Ormes a-t-il des bouteilles ?",
+            "Oui",
+        ),
+        (BOATS, "Which club has the most boats?", "Norham (2)"),
+        (BOATS, "Which club has the most points?", "Norham"),
+        (BOATS, "How many rows does the table have?", "3"),
     ],
 )
 def test_rows_of_a_table_answer_together(text: str, question: str, answer: str) -> None:
@@ -297,6 +346,13 @@ def test_rows_of_a_table_answer_together(text: str, question: str, answer: str) 
         (ROOMS, "What does a single room cost?"),
         (ROOMS, "How much is breakfast for a family?"),
         (EXPENSES, "What share of travel was in March?"),
+        (PLANS, "Does the Team plan have phone support on Sundays?"),
+        (PLANS, "Does Team or Studio have an audit log?"),
+        (TENTS, "How heavy is the lamp?"),
+        (TENTS, "How much does the Bittern weigh?"),
+        (BOATS, "Did every boat get a penalty?"),
+        (BOATS.replace("45", "120"), "Which club has the most points per boat?"),
+        (BOATS.replace("45", "60"), "Which club has the most points?"),
         (EXPENSES, "How much was spent from March?"),
         (EXPENSES, "How much was spent at the end of March?"),
         (EXPENSES, "How much more was spent in February than in March on travel?"),

@@ -52,6 +52,50 @@ def test_rows_of_figures_keep_their_cells_apart(tmp_path: Path) -> None:
     ]
 
 
+WRAPPED = [
+    [(72, "Pump"), (140, "Litres"), (260, "Suitable")],
+    [(140, "a minute"), (200, "Power"), (260, "for")],
+    [(72, "Rill 20"), (140, "28"), (200, "45"), (260, "Small ponds and"), (400, "Plastic")],
+    [(260, "fountains"), (400, "with a handle")],
+    [(72, "Rill 40"), (140, "52"), (200, "85"), (260, "Large ponds"), (400, "Plastic")],
+    [(72, "Rill 60"), (140, "79"), (200, "140"), (260, "Emptying of"), (400, "Steel")],
+    [(260, "cellars after"), (400, "on rubber")],
+    [(260, "heavy rain")],
+]
+
+
+def wrapped(folder: Path, rows: Sequence[Sequence[Cell]]) -> list[str]:
+    """The lines of a page with a table that is drawn cell by cell, as most programs do, with a line before and behind it."""
+    drawn = [
+        "BT /F1 10 Tf 1 0 0 1 72 740 Tm (The pumps of this year are listed here, each with what it is good for.) Tj"
+    ]
+    tops = [at for at, row in enumerate(rows) if row[0][0] == 72]
+    for top, end in zip(tops, [*tops[1:], len(rows)], strict=True):
+        cells = [(left, at, words) for at in range(top, end) for left, words in rows[at]]
+        for left, at, words in sorted(cells):
+            drawn.append(f"1 0 0 1 {left} {720 - at * 12} Tm ({words}) Tj")
+    drawn.append(f"1 0 0 1 72 {700 - len(rows) * 12} Tm (The guarantee is three years for all of them.) Tj ET")
+    text = load(write_pdf(folder / "a.pdf", ["\n".join(drawn).encode("cp1252")])).text
+    return [line for line in text.splitlines() if line]
+
+
+def test_cells_of_several_lines_are_put_together(tmp_path: Path) -> None:
+    assert wrapped(tmp_path, WRAPPED) == [
+        "The pumps of this year are listed here, each with what it is good for.",
+        "Pump | Litres a minute | Power | Suitable for",
+        "Rill 20 | 28 | 45 | Small ponds and fountains | Plastic with a handle",
+        "Rill 40 | 52 | 85 | Large ponds | Plastic",
+        "Rill 60 | 79 | 140 | Emptying of cellars after heavy rain | Steel on rubber",
+        "The guarantee is three years for all of them.",
+    ]
+
+
+def test_lines_that_stand_above_their_row_are_left(tmp_path: Path) -> None:
+    middle = [*WRAPPED[:3], [(260, "Above the next")], *WRAPPED[4:6], [(100, "and its name"), *WRAPPED[6]]]
+    text = wrapped(tmp_path, [*middle[:4], [(140, "28")], *middle[4:]])
+    assert not any("|" in line and "Above" in line for line in text)
+
+
 def test_debits_stand_beside_credits(tmp_path: Path) -> None:
     rows = [["Date", "Text", "Debit", "Credit", "Balance"], ["01.03.", "Opening balance", "", "", "1,204.10"]]
     rows += [["03.03.", "Rent March", "600.00", "", "604.10"], ["05.03.", "Salary", "", "2,100.00", "2,704.10"]]

@@ -68,6 +68,12 @@ def test_a_shelf_of_one_answers_as_the_document_alone(tiny_model: Model, store: 
     assert answered(shelf, tiny_model).text == answered(attach(record, tiny_model, store), tiny_model).text
 
 
+def test_a_document_of_a_shelf_has_one_index(tiny_model: Model, store: Store) -> None:
+    records = [read(document, tiny_model, store).memory for document in (hide(), make_document(90, "Another"))]
+    shelf = attach_shelf(records, tiny_model, store)
+    assert shelf.passages.each == [one.passages for one in shelf.each]
+
+
 def test_evidence_says_which_document(tiny_model: Model, store: Store) -> None:
     documents = [hide(title="Cats"), hide(OTHER, page=2, pages=3, title="Sailors")]
     records = [read(document, tiny_model, store, ratio=16).memory for document in documents]

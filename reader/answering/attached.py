@@ -111,7 +111,7 @@ class AttachedMemory:
     @functools.cached_property
     def passages(self) -> Passages:
         """What can be looked at again, with an index over its words."""
-        return Passages(self.sources, self.vectors)
+        return Passages(self.sources, self.vectors, lambda: [one.passages for one in self.each])
 
     @functools.cached_property
     def references(self) -> tuple[tuple[str, int, int], ...]:

@@ -31,7 +31,7 @@ from reader.answering.text.things import (
     says_something,
 )
 from reader.answering.text.words import bare
-from reader.answering.turns import MOST_TURNS, asks_again, asks_for_words, is_aside
+from reader.answering.turns import MOST_TURNS, asks_again, asks_for_words, is_aside, quote
 
 _MOST_CHARS = 200
 """Of a question, and of one that it leans on."""
@@ -169,7 +169,7 @@ def _written_out(question: str, topic: Sequence[_Turn]) -> str:
     if asks_again(own):
         return topic[-1][0]
     if asks_for_words(own):
-        return f"Quote the sentence that says {before}, {answer[:_MOST_CHARS]}?"
+        return quote(before, answer[:_MOST_CHARS])
     if _asks_to_count(own):
         return question
     begins = _ABOUT.match(own)

@@ -37,6 +37,7 @@ _QUOTES = re.compile(
     r"|(?:und )?wo steht das|où est-ce (?:écrit|dit)|dónde (?:lo )?dice(?: eso)?|sag(?:e|en sie)? das in einem satz",
     re.I,
 )
+_QUOTE = "Quote the sentence that says"
 _FIRST = re.compile(r"first|erst|premi|abord", re.I)
 _SUM, _TOTAL, _DIFFERENCE, _THAT, _COUNTING = (
     set(words.split())
@@ -90,6 +91,16 @@ def asks_again(question: str) -> bool:
 def asks_for_words(question: str) -> bool:
     """Whether a question asks for the words of the document that the answer before it is made of."""
     return bool(_QUOTES.fullmatch(bare(question)))
+
+
+def quote(question: str, answer: str) -> str:
+    """A request for the words of the document that answer a question so."""
+    return f"{_QUOTE} {question}, {answer}?"
+
+
+def quoted(question: str) -> str:
+    """The question whose answer's words such a request asks for; "" for others."""
+    return question.removeprefix(_QUOTE).partition(", ")[0].strip() if question.startswith(_QUOTE) else ""
 
 
 def out_of_turns(question: str, earlier: Sequence[tuple[str, str]]) -> str:

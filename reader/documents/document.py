@@ -24,7 +24,8 @@ _SINCE_10 = ("epub", "mobi")
 _SINCE_12 = ("rtf",)
 _SINCE_14 = ("csv", "markdown", "text")
 _SINCE_16 = ("subtitles",)
-_SINCE_17 = ("doc", "docx", "html", "mail", "odt", "pdf", "xlsx")
+_SINCE_17 = ("doc", "docx", "html", "mail", "odt", "xlsx")
+_SINCE_18 = ("pdf",)
 
 # When a change gives another text for the same file, each format that it concerns gets the number after the greatest one here, not
 # the number after its own: libraries keep numbers that once counted for all formats together. `doc` changes with what it is
@@ -81,6 +82,7 @@ _SINCE_17 = ("doc", "docx", "html", "mail", "odt", "pdf", "xlsx")
 #    of Arabic words. Workbooks have what formulas without values give, and leave out hidden rows and columns, as ODS files do.
 #    Mails have the text of what is attached, and mailboxes are read. Word files have the words of charts and diagrams, and slides
 #    of OpenDocument their notes. Web pages leave out notices about cookies and links to share them, and have what is folded away.
+# 18: PDFs have rows of tables without rules whose cells have several lines.
 PARSER_VERSIONS = {
     **dict.fromkeys(_SINCE_9, 9),
     **dict.fromkeys(_SINCE_10, 10),
@@ -88,6 +90,7 @@ PARSER_VERSIONS = {
     **dict.fromkeys(_SINCE_14, 14),
     **dict.fromkeys(_SINCE_16, 16),
     **dict.fromkeys(_SINCE_17, 17),
+    **dict.fromkeys(_SINCE_18, 18),
 }
 """Format -> the version in which its parser's text changed last."""
 

@@ -13,15 +13,14 @@ from typing import NamedTuple
 
 from reader.answering.extractive.limits import ABOVE, BELOW, limit_in
 from reader.answering.text.ledgers import Ledger
-from reader.answering.text.records import is_alike, stems
+from reader.answering.text.measures import HOW_MUCH, LESS, MORE, compared_in
+from reader.answering.text.records import BRACKETS, is_alike, stems
 from reader.answering.text.values import Value
 from reader.answering.text.words import words_of
 
-_MORE = r"more|higher|larger|greater|mehr|höher\w*|größer\w*|plus|supérieure?s?|meilleure?s?|más|mayor(?:es)?|superior(?:es)?"
-_LESS = (
-    r"less|fewer|lower|smaller|weniger|niedriger\w*|kleiner\w*|moins|inférieure?s?|menos|menor(?:es)?|inferior(?:es)?"
-)
-_THAN = r"(?: \S{1,30}){0,4}? (?:than|als|que|qu(?=['’]))['’]?"
+_MORE = rf"{MORE}|more|mehr|plus|supérieure?s?|meilleure?s?|más|superior(?:es)?"
+_LESS = rf"{LESS}|less|fewer|weniger|moins|inférieure?s?|menos|inferior(?:es)?"
+_THAN = r"(?: \S{1,30}){0,8}? (?:than|als|que|qu(?=['’]))['’]?"
 _ACROSS = re.compile(
     rf"(?<!\w)(?:(?P<more>{ABOVE}|exceed(?:s|ed)?|überschr[ie]+ten|dépassent|dépassé|superan?|superó|superaron|(?:{_MORE}){_THAN})"
     rf"|{BELOW}|(?:{_LESS}){_THAN})(?:(?!\w)|(?<=['’]))",
@@ -105,6 +104,8 @@ def across_in(text: str, ledger: Ledger) -> Across | None:
     elif (found := _ACROSS.search(text)) and not limit_in(text):
         right = _most_named(text[found.end() :], ledger)
         left = _most_named(text[: found.end()], ledger, right)
+        pair = _alike_of(text, found, ledger) if len(right) > 1 else None
+        left, right = pair or (left, right)
         if len(right) == 1 and not left and stems(ledger.fields[right[0]]) & LIMITS:
             alike = [column for column in _like(right[0], ledger) if column not in right]
             left = alike if len(alike) == 1 else [column for column in called(USED, ledger) if column in alike]
@@ -116,9 +117,10 @@ def across_in(text: str, ledger: Ledger) -> Across | None:
         holds = operator.gt if found["more"] else operator.lt
         # A word before "more" that stands nowhere, such as *scored*, says what the columns have.
         known = stems(" ".join(ledger.fields)).union(*(own for row in ledger.cell_stems for own in row))
-        before = re.sub(
-            r"(?<= )[a-zß-ÿ]+ \Z", lambda word: word[0] if stems(word[0]) & known else "", text[: found.start()]
-        )
+        before = text[: found.start()]
+        if not HOW_MUCH.fullmatch(before.rstrip()):
+            before = re.sub(r"(?<= )[a-zß-ÿ]+ \Z", lambda word: word[0] if stems(word[0]) & known else "", before)
+        before += found[0].partition(" ")[2].rpartition(" ")[0] if pair else ""
     else:
         return None
     rest = f"{before} {text[found.end() :]}"
@@ -141,6 +143,22 @@ def flow_in(text: str, ledger: Ledger) -> int | None:
 def called(names: frozenset[str], ledger: Ledger) -> list[int]:
     """The columns of values whose names have one of some words."""
     return [column for column in ledger.amounts if stems(ledger.fields[column]) & names]
+
+
+def _alike_of(text: str, found: re.Match[str], ledger: Ledger) -> tuple[list[int], list[int]] | None:
+    """Two columns that a text compares and that differ in its words before and behind *than* alone: in summer, in winter."""
+    measure, (before, behind) = compared_in(found[0]), (stems(text[: found.end()]), stems(text[found.end() :]))
+    names = {column: stems(BRACKETS.sub("", ledger.fields[column])) for column in ledger.amounts}
+    if measure and measure[0].all_names:
+        names = {column: own for column, own in names.items() if own & measure[0].all_names} or names
+    shares = {
+        (left, right): len(names[left] & names[right] & before)
+        for left, right in product(names, names)
+        if (one := names[left] - names[right]) and (other := names[right] - names[left])
+        if one <= before and other <= behind
+    }
+    best = [pair for pair, share in shares.items() if share == max(shares.values())]
+    return ([best[0][0]], [best[0][1]]) if len(best) == 1 else None
 
 
 def _like(column: int, ledger: Ledger) -> list[int]:

@@ -35,7 +35,7 @@ from reader.answering.text.numerals import NUMERALS
 from reader.answering.text.records import Grid, Thing, of_sentence, stems
 from reader.answering.text.tables import as_value
 from reader.answering.text.values import Value, printed_like
-from reader.answering.text.words import bare, content_words, subject_words
+from reader.answering.text.words import bare, content_words, subject_words, words_of
 from reader.reading import sentences
 
 _WHICH = re.compile(
@@ -228,9 +228,13 @@ _Said = tuple[str, Found]
 def compared(question: str, sources: Sequence[Source], passages: Passages) -> Overview | None:
     """The answer to a question that needs several values; None where it is not sure."""
     is_read = all(source.is_read for source in sources)
-    if not is_read or len(question) > MOST_CHARS or _NOT_UNDERSTOOD.search(question):
+    if not is_read or len(question) > MOST_CHARS:
         return None
     asked = Asked(question, sources, passages)
+    # *Without* may be a part of a field's name.
+    fields = {word for _, grid in asked.grids for name in grid.fields for word in words_of(name)}
+    if any(found[0].casefold() not in fields for found in _NOT_UNDERSTOOD.finditer(question)):
+        return None
     for way in _WAYS:
         if said := list(way(asked)):
             (text, found), *others = said

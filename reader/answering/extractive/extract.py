@@ -20,7 +20,9 @@ from reader.answering.extractive.which_documents import which_documents
 from reader.answering.extractive.whole_lists import whole_list
 from reader.answering.passages import Passages, Source
 from reader.answering.requests import understand
+from reader.answering.turns import quoted
 from reader.models import SentenceEncoder
+from reader.wording import place
 
 
 def extract(
@@ -31,6 +33,10 @@ def extract(
     Args:
         asked, question: the question as it was asked, and in the words in which it is answered.
     """
+    if before := quoted(asked):
+        said = extract(before, before, sources, passages, encoder)
+        lines = [f"{place(one.label)}: {' '.join(one.text.split())}" for one in said.passages] if said else []
+        return Overview("\n".join(dict.fromkeys(lines)), said.passages) if said and lines else None
     return (
         choose(passages, question, encoder)
         or in_manual(asked, sources, passages)

@@ -9,20 +9,22 @@ otherwise the decoder answers. In English, German, French and Spanish.
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from reader.answering.extractive.columns import LIMITS, PAYS, SPENT, USED, called, dimension_of, flow_in, without
-from reader.answering.extractive.comparisons import DIFFERENT, FIRST, HOW_MANY, MOST_CHARS, MOST_LISTED, PAYING, Found
+from reader.answering.extractive.columns import LIMITS, PAYS, SPENT, USED, called, dimension_of, without
+from reader.answering.extractive.comparisons import DIFFERENT, FIRST, HOW_MANY, MOST_CHARS, MOST_LISTED, Found
 from reader.answering.extractive.overview import Overview
-from reader.answering.extractive.rows import BALANCE, LACKS, MEAN, TOTAL, WORDS, Rows
+from reader.answering.extractive.rows import MEAN, ROWS, TOTAL, WORDS, Rows
 from reader.answering.passages import Passages, Source
 from reader.answering.refusal import NOT_SAID
+from reader.answering.requests import is_yes_or_no
 from reader.answering.text.days import period_in
-from reader.answering.text.languages import language_of
+from reader.answering.text.languages import YES_OR_NO, language_of
 from reader.answering.text.measures import HOW_MUCH, NUMBER, PRICE
-from reader.answering.text.records import SUMMARY, stems
+from reader.answering.text.records import stems
 from reader.answering.text.values import value
 from reader.answering.text.words import STOP_WORDS, bare, words_of
 
@@ -33,9 +35,6 @@ _PER = re.compile(
 """Only a column that says so, too, can be meant."""
 _ALL = re.compile(r"\b(?:all|every|alle[nr]?|tou(?:s|tes)|tod[oa]s)\b", re.I)
 _HOW_OFTEN = re.compile(r"\W*(?:how often|how many times|wie oft|combien de fois|cuántas veces)\b", re.I)
-_PAID = re.compile(rf"{PAYING.pattern}|\bhow much (?:is|are|was|were)\b", re.I)
-_AMOUNT = PRICE.all_names | stems("amount sum total betrag summe montant importe")
-"""What a column of amounts of money may be called."""
 _QUANTITY = stems(
     "quantity qty amount number count total sum sold stock pieces units menge anzahl stück summe quantité nombre cantidad número"
 )
@@ -57,6 +56,9 @@ _WHEN = re.compile(
     re.I,
 )
 _ROWS_CALLED = {"en": "rows", "de": "Zeilen", "fr": "lignes", "es": "filas"}
+_INVERTED = re.compile(r"(?:l[ae]s? |l['’]|une? |ce(?:tte|s)? )[^?]{1,80}?\w-(?:t-)?(?:ils?|elles?)\b", re.I)
+"""A French question for yes or no with its noun first."""
+_TABLE = stems("table tabelle tableau tabla")
 _PERSONS = stems(
     """
     name player member person employee student pupil teacher driver helper volunteer guest customer patient tenant trainer runner
@@ -140,10 +142,15 @@ class _Asked(Rows):
         if found := _MORE_BY.fullmatch(self.question):
             left, right = next((found[f"left_{one}"], found[f"right_{one}"]) for one in "ab" if found[f"right_{one}"])
             base = replace(self, question=f"{found['begins']}{left}")
-            return self._difference(base, right, is_more=bool(found["more"] or found["plus"]))
+            if apart := self._difference(base, right, is_more=bool(found["more"] or found["plus"])):
+                return apart
         if HOW_MUCH.match(self.question) and (found := _LEFT.search(self.question)):
             rest = f"{self.question[: found.start()]} {self.question[found.end() :]}"
             return replace(self, question=rest)._left_over()
+        if is_yes_or_no(self.question) or _INVERTED.match(self.question):
+            return self._whether()
+        if self._asks_for_size:
+            return _Answer(str(len(self.ledger.things)), self._found(range(len(self.ledger.things))))
         chosen = self.chosen()
         if chosen is None:
             return None
@@ -161,10 +168,33 @@ class _Asked(Rows):
             return _Answer(str(len(rows)), self._found(rows), len(rows)) if is_clear else None
         if self.across and HOW_MUCH.match(self.text):
             return self._apart(rows, self.across.left, self.across.right)
+        if most := self._most_rows(rows, filters):
+            return most
         asks = (TOTAL.search, MEAN.search, HOW_MUCH.match, _COSTS.match)
         if self.extreme or any(ask(self.text) for ask in asks):
             return self._of_values(rows, filters, has_rows=has_rows)
         return self._of_cells(rows, filters) if has_rows else None
+
+    def _whether(self) -> _Answer | None:
+        """Whether a row has something, where a column says yes or no."""
+        ledger = self.ledger
+        columns = [column for column in self.named if column in ledger.texts and ledger.is_yes_or_no(column)]
+        if len(columns) != 1 or self.is_lacking or self.has_choice:
+            return None
+        others = replace(self, question=without(self.named[columns[0]], self.question))
+        chosen = others.chosen()
+        if not chosen or not chosen[1] or columns[0] in others.named:
+            return None
+        said = {ledger.has_yes(row, columns[0]) for row in chosen[0]}
+        text = YES_OR_NO[language_of(self.question)][said == {False}]
+        return _Answer(text, self._found(chosen[0], columns[0])) if len(said) == 1 else None
+
+    @property
+    def _asks_for_size(self) -> bool:
+        """Whether it asks how many rows the table has, whatever they are."""
+        how_many = HOW_MANY.match(self.text)
+        words = self.words - WORDS
+        return bool(how_many and words and words <= ROWS | _TABLE and stems(how_many["what"].split()[0]) & ROWS)
 
     def _share(self, rest: str) -> _Answer | None:
         """What some rows have of a column, or are of all rows."""
@@ -252,7 +282,7 @@ class _Asked(Rows):
 
     def _of_values(self, rows: Sequence[int], filters: set[int], *, has_rows: bool) -> _Answer | None:
         """The sum, the mean, the most or the least of a column; of one row the value."""
-        amounts, columns = self.ledger.amounts, self._columns_of_values()
+        amounts, columns = self.ledger.amounts, self.columns_of_values()
         if len(columns) != 1 or columns[0] not in amounts or self._is_no_count(columns[0], filters):
             return None
         read = [row for row in rows if amounts[columns[0]][row]]
@@ -270,42 +300,17 @@ class _Asked(Rows):
         total = sum(one.number for one in found.values)
         # The prices of a list have no sum.
         is_whole = has_rows or bool(self.days() or HOW_MANY.match(self.text) or _ALL.search(self.text))
-        if MEAN.search(self.text) and not self._is_balance(found.field):
+        if MEAN.search(self.text) and not self.is_balance(found.field):
             is_whole = is_whole or columns[0] in self.named
             return _Answer(self._with_count(found, total / len(read)), found) if is_whole else None
         is_total = bool(TOTAL.search(self.text) or SPENT.search(self.text))
         are_alike = len({one.number for one in found.values}) == 1
         # What came in and what was spent, shares and balances have no sum.
-        has_none = found.values[0].dimension == "share" or self._is_balance(found.field)
+        has_none = found.values[0].dimension == "share" or self.is_balance(found.field)
         has_none |= has_both
         if is_total or (HOW_MANY.match(self.text) and not are_alike):
             return _Answer(self._with_count(found, total), found, total) if is_whole and not has_none else None
         return self._each(found, read) if has_rows else None
-
-    def _columns_of_values(self) -> list[int]:
-        """The columns whose values may be meant."""
-        amounts, fields = self.ledger.amounts, self.ledger.fields
-        money = [column for column, own in amounts.items() if dimension_of(own).startswith("money")]
-        money = [column for column in money if column in self.named or not self._is_balance(column)]
-        words = [own for column, own in self.named.items() if column in amounts]
-        named = [
-            column for column in amounts if (own := self.named.get(column)) and not any(own < one for one in words)
-        ]
-        flow = flow_in(self.question, self.ledger)
-        money = money if named or flow is None else [flow]
-        columns = named or money or [*amounts]
-        if not _PAID.search(self.text):
-            totals = [column for column in columns if SUMMARY.match(fields[column])]
-            is_price = self.extreme and self.extreme.measure is PRICE
-            return columns if named or is_price else totals or columns
-        prices = [column for column in amounts if column in money or stems(fields[column]) & _AMOUNT]
-        columns = [column for column in columns if column in prices] or prices
-        # Of a column with "free" beside its prices no values are read.
-        prices = columns if named or len(money) < len(columns) else [*columns, *self.ledger.texts]
-        return [column for column in prices if column in columns or self.ledger.has_money(column)]
-
-    def _is_balance(self, column: int) -> bool:
-        return bool(stems(self.ledger.fields[column]) & BALANCE)
 
     def _printed(self, row: int, column: int) -> str:
         """A cell with its unit, which its column's name or another cell may have."""
@@ -365,13 +370,15 @@ class _Asked(Rows):
         asked = self.days() if _WHEN.match(self.text) and self.ledger.days else asked
         # The second of two with as much is no second.
         ends = sizes[: first + 1] if first else [], sizes[first + many - 1 : first + many + 1]
-        are_clear = len(best) == many < len(rows) and all(len({*end}) == len(end) for end in ends)
+        is_only = bool(filters) and first + many == len(rows) == 1  # the cheapest of those with a socket, if one has it
+        are_clear = (len(best) == many < len(rows) or is_only) and all(len({*end}) == len(end) for end in ends)
         if not are_clear or len(asked) > 1 or MEAN.search(self.text):
             return None
         # Who ordered most may have ordered twice.
         are_unique = {column: self.ledger.is_unique(column, rows) for column in asked or self.ledger.labels}
         if measure is NUMBER and (asked or is_who) and not any(are_unique.values()):
-            return None
+            is_one = len(asked) == 1 and is_more and (first, many) == (0, 1)
+            return self._most_together(asked[0], found, rows) if is_one else None
         cells = self.ledger.cells
         labels = [
             one for one in self.ledger.labels if self.ledger.is_unique(one) and all(row[one].strip() for row in cells)
@@ -384,6 +391,35 @@ class _Asked(Rows):
                 f"{self._printed(row, found.field)} ({', '.join(own)})" for row, own in zip(best, beside, strict=True)
             ]
         return _Answer(", ".join(said), self._found(best, found.field))
+
+    def _most_together(self, column: int, found: Found, rows: Sequence[int]) -> _Answer | None:
+        """The cell whose rows have the most together, if one of them has the most, too."""
+        if found.values[0].dimension == "share" or self.is_balance(found.field) or stems(found.name) & PRICE.all_names:
+            return None
+        sums = defaultdict[str, float](float)
+        for row, one in zip(rows, found.values, strict=True):
+            sums[self.ledger.cells[row][column]] += one.number
+        (best, most), *others = sorted(sums.items(), key=lambda one: -one[1])
+        largest, _ = max(zip(rows, found.values, strict=True), key=lambda one: one[1].size)
+        is_clear = self.ledger.cells[largest][column] == best and all(most > other for _, other in others)
+        own = [row for row in rows if self.ledger.cells[row][column] == best]
+        return _Answer(best, self._found(own, found.field)) if is_clear and others else None
+
+    def _most_rows(self, rows: Sequence[int], filters: set[int]) -> _Answer | None:
+        """The cell that most rows have: the club with the most boats, of a table of boats."""
+        if not self.extreme or self.extreme.measure is not NUMBER or self.extreme[3:] != (0, 1):
+            return None
+        noun = stems(which["noun"]) if (which := FIRST.match(self.text)) else frozenset[str]()
+        groups = [column for column, words in self.named.items() if words & noun and column not in filters]
+        counted = [column for column in self.named if column not in groups]
+        if len(groups) != 1 or counted != self.ledger.labels[:1] or not self.ledger.is_unique(counted[0], rows):
+            return None
+        times = Counter(self.ledger.cells[row][groups[0]] for row in rows).most_common()
+        (best, most), *others = times if self.extreme.is_more else times[::-1]
+        if not others or others[0][1] == most:
+            return None
+        own = [row for row in rows if self.ledger.cells[row][groups[0]] == best]
+        return _Answer(f"{best} ({most})", self._found(own))
 
     def _of_cells(self, rows: Sequence[int], filters: set[int]) -> _Answer | None:
         """What other cells of the rows have; of one row, if none is named, all that are texts."""
@@ -408,7 +444,7 @@ class _Asked(Rows):
         if columns or not (is_clear and _WHAT.match(self.text)) or len(rows) > MOST_LISTED:
             return None
         if len(rows) > 1 or self.order:
-            left_out = filters | {column for column in ledger.amounts if self._is_balance(column)}
+            left_out = filters | {column for column in ledger.amounts if self.is_balance(column)}
             return _Answer("; ".join(", ".join(self._beside(row, left_out)) for row in rows), self._found(rows))
         return _Answer(", ".join(self._beside(rows[0], filters | {*ledger.days, *ledger.amounts})), self._found(rows))
 
@@ -433,7 +469,7 @@ class _Asked(Rows):
         unique = [*filter(ledger.is_unique, ledger.labels)]
         firsts = [one for one in ledger.labels[:1] if one not in filters]
         if not columns and _WHAT.match(self.text):
-            is_sure = bool(noun & WORDS) or LACKS.search(self.text)
+            is_sure = bool(noun & WORDS) or self.is_lacking
             return firsts if is_sure or unique == firsts else []
         if not columns and _WHO.match(self.text) and firsts == unique[:1]:
             return [one for one in firsts if stems(ledger.fields[one]) & _PERSONS]

@@ -14,13 +14,13 @@ from itertools import product, starmap
 from typing import NamedTuple
 
 from reader.answering.extractive.columns import LIMITS, Across, across_in, dimension_of, flow_in
-from reader.answering.extractive.comparisons import DIFFERENT, OWN_WORDS
+from reader.answering.extractive.comparisons import DIFFERENT, OWN_WORDS, PAYING
 from reader.answering.extractive.limits import Limit, clock_of, limit_in
 from reader.answering.text.days import Period, period_in
 from reader.answering.text.ledgers import Ledger
-from reader.answering.text.measures import Measure, compared_in
+from reader.answering.text.measures import PRICE, Measure, compared_in
 from reader.answering.text.numerals import NUMERALS
-from reader.answering.text.records import BRACKETS, is_alike, stems
+from reader.answering.text.records import BRACKETS, SUMMARY, is_alike, stems
 from reader.answering.text.values import Value, value
 from reader.answering.text.words import subject_words, words_of
 
@@ -47,6 +47,9 @@ MEAN = re.compile(
 )
 BALANCE = stems("balance kontostand saldo solde")
 """A column that is called so has no sum."""
+_PAID = re.compile(rf"{PAYING.pattern}|\bhow much (?:is|are|was|were)\b", re.I)
+_AMOUNT = PRICE.all_names | stems("amount sum total betrag summe montant importe")
+"""What a column of amounts of money may be called."""
 _ORDER = re.compile(
     r"\b(?:(?P<first>first|earliest|erste[nrsm]?|früheste\w*|premi(?:er|ère)|primer[oa]?)"
     r"|(?P<last>last|latest|most recent|(?P<end>at the end|am ende|à la fin|al final)|letzte[nrsm]?|späteste\w*|derni(?:er|ère)"
@@ -72,15 +75,16 @@ WORDS = OWN_WORDS | stems(
     """
     spend spent buy bought book booked go went gone come came make made do done get got amount amounts money value often times time
     day days date dates row rows entry entries record records item against average whole received receive earned
-    leave leaves start starts begin begins work worked
+    leave leaves start starts begin begins work worked include includes included contain contains come comes
     ausgegeben eingenommen gebucht bezahlt gezahlt gekauft hoch wie viel viele oft betrag beträge tag datum kommen stammen war waren
     wurde wurden gegen aller für mit ging gingen weg entfällt entfallen gearbeitet gefahren
+    braucht brauchen benötigt benötigen erfordert erfordern enthält enthalten
     combien fois montant jour date viennent vient provient tout a-t-il y contre eu eue va vont revient ont avait d l n à
     cuántas veces importe día fecha vienen contra corresponde fue está están
     """
 )
 """What questions for the rows of a table have, whatever it is about."""
-_ROWS = stems("row entry record eintrag einträge zeile ligne entrée fila")
+ROWS = stems("row entry record eintrag einträge zeile ligne entrée fila")
 _PAYMENTS = stems("payment transaction expense booking buchung zahlung ausgabe paiement dépense pago gasto") - stems(
     "book"
 )
@@ -182,10 +186,16 @@ class Rows:
         return Extreme(measure, is_more, rest, 0, _number(rank["top"]))
 
     @cached_property
+    def is_lacking(self) -> bool:
+        """Whether it asks for what has nothing in a column; *without lamp* may be what a column is called."""
+        found = LACKS.search(self.text)
+        return bool(found and found[0].casefold() not in words_of(" ".join(self.ledger.fields)))
+
+    @cached_property
     def words(self) -> frozenset[str]:
         """The words that say which rows and columns are meant."""
         rest = self.extreme.rest if self.extreme else self.text
-        for pattern in (TOTAL, MEAN, DIFFERENT, LACKS):
+        for pattern in (TOTAL, MEAN, DIFFERENT, *[LACKS] * self.is_lacking):
             rest = pattern.sub(" ", rest)
         return stems(" ".join(subject_words(rest)))
 
@@ -209,6 +219,10 @@ class Rows:
             if kind := next(filter(None, self.ledger.amounts.get(column, ())), None):
                 alike = (word for word, unit in units.items() if unit and _has_unit(kind, unit))
                 words |= stems(" ".join(alike))
+            # The weight with the lamp is not that without.
+            if (lacking := LACKS.search(name)) and lacking[0].casefold() not in words_of(self.text):
+                said = frozenset(one for one in whole if any(is_alike(one, word) for word in self.words))
+                words = words if whole - stems(lacking[0]) - said else set()
             named[column] = frozenset(words)
         return {column: words for column, words in named.items() if words}
 
@@ -216,7 +230,7 @@ class Rows:
     def rows_called(self) -> frozenset[str]:
         """What rows may be called, whatever they are about."""
         has_money = any(dimension_of(own).startswith("money") for own in self.ledger.amounts.values())
-        return _ROWS | _PAYMENTS if has_money else _ROWS
+        return ROWS | _PAYMENTS if has_money else ROWS
 
     @cached_property
     def is_about(self) -> bool:
@@ -238,7 +252,7 @@ class Rows:
         filters: dict[int, set[int]] = {}
         """The rows that a column's cells allow."""
         yes_or_no = [column for column in self.named if column in ledger.texts and ledger.is_yes_or_no(column)]
-        if LACKS.search(self.text):
+        if self.is_lacking:
             lacking = yes_or_no or [column for column in self.named if any(ledger.lacks(row, column) for row in rows)]
             if len(lacking) != 1:
                 return None
@@ -248,7 +262,7 @@ class Rows:
         if (stated := self.stated(self.words)) is None:
             return None
         for column, words in stated.items():
-            if column not in filters or not LACKS.search(self.text):
+            if column not in filters or not self.is_lacking:
                 filters[column] = self._with_words(column, words)
         known = WORDS.union(*(own for words in stated.values() for own in words), *self.named.values())
         if left := self.words - known - stems(ledger.about) - self.rows_called:
@@ -359,6 +373,32 @@ class Rows:
         best = (min if self.order["first"] else max)(keys.values(), default=())
         found = [row for row, key in keys.items() if key == best]
         return found if len(found) == 1 else []
+
+    def columns_of_values(self) -> list[int]:
+        """The columns whose values may be meant."""
+        amounts, fields = self.ledger.amounts, self.ledger.fields
+        money = [column for column, own in amounts.items() if dimension_of(own).startswith("money")]
+        money = [column for column in money if column in self.named or not self.is_balance(column)]
+        words = [own for column, own in self.named.items() if column in amounts]
+        named = [
+            column for column in amounts if (own := self.named.get(column)) and not any(own < one for one in words)
+        ]
+        flow = flow_in(self.question, self.ledger)
+        money = money if named or flow is None else [flow]
+        columns = named or money or [*amounts]
+        if not _PAID.search(self.text):
+            totals = [column for column in columns if SUMMARY.match(fields[column])]
+            is_price = self.extreme and self.extreme.measure is PRICE
+            return columns if named or is_price else totals or columns
+        prices = [column for column in amounts if column in money or stems(fields[column]) & _AMOUNT]
+        columns = [column for column in columns if column in prices] or prices
+        # Of a column with "free" beside its prices no values are read.
+        prices = columns if named or len(money) < len(columns) else [*columns, *self.ledger.texts]
+        return [column for column in prices if column in columns or self.ledger.has_money(column)]
+
+    def is_balance(self, column: int) -> bool:
+        """Whether a column has what is left, which has no sum."""
+        return bool(stems(self.ledger.fields[column]) & BALANCE)
 
     def days(self) -> list[int]:
         """The columns with days that are named, or those that are called so."""

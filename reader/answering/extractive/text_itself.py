@@ -239,10 +239,17 @@ def _size(asked: _Asked) -> Overview | None:
         told = chapters(asked.source)
         if asked["story"] and any(section.number for section in told):
             return None
-        return Overview(f"{len(told):,}\n{_listed(told)}", ()) if told else _absent(asked)
+        return Overview(f"{len(told):,}\n{_listed(told)}", tuple(map(_heading, told))) if told else _absent(asked)
     pages = _counted(len(asked.source.pages), asked.pages)
     words = _counted(sum(len(_WORD.findall(page.text)) for page in asked.source.pages), asked.words)
     return Overview(pages if asked["pages"] else words if asked["count"] else f"{pages}, {words}", ())
+
+
+def _heading(section: Section) -> Passage:
+    """The line of a section's heading."""
+    page = section.pages[0]
+    start = max(0, section.start_char - page.start_char)
+    return passage_of(page, start, start + len(page.text[start:].partition("\n")[0]))
 
 
 def _listed(told: Sequence[Section]) -> str:

@@ -75,9 +75,13 @@ _CONTENTS = re.compile(
 _LINE = re.compile(r"\S.{0,160}$", re.M)
 _ENTRY = re.compile(r"(?P<title>[^\n]{0,8}[^\W\d_].{0,120}?)[\s.·…_]{1,120}(?:\d{1,4}|[ivxl]{1,7})")
 """A title with its page, in a list of contents."""
+_PADDED = re.compile(r"(?:\s\s|[.·…_]{2})\d{1,4}\Z")
+"""The end of a line of a list of contents."""
 _NUMBER_IN_FRONT = re.compile(r"(?:\d+(?:\.\d+)*|[IVXLC]+)[.:)]?\s+")
 _WRAPPED_LINES = 2
 """Lines of a long title in a list of contents that have no page."""
+_ALIKE_LETTERS = 12
+"""A heading in capitals begins with so many letters of a title in the list of contents."""
 _FOUND_SHARE = 0.6
 _USUAL_PART = re.compile(
     r"\b(?:introduction|background|overview|motivation|conclusions?|summary|discussion|results|methods?|methodology|evaluation"
@@ -234,13 +238,16 @@ def _counted(pages: Sequence[PageRecord]) -> list[tuple[str, int]]:
             continue
         last = number
         runs[-1].append(line)
-    lines = [line for run in runs if len(run) > 1 for line in run]
+    # A text may break off behind the first chapter of a row, as behind an introduction in two parts.
+    single = [run for run in runs[-1:] if len(runs) > 1 and run[0].match["roman"]]
+    runs = [run for run in runs if len(run) > 1 or run in single]
+    lines = [line for run in runs for line in run]
     apart = {line.start for line, behind in pairwise(lines) if behind.start - line.start >= _APART_CHARS}
     apart |= {line.start for line in lines[-1:]}
     far = [
         line
         for run in runs
-        if 2 * sum(one.start in apart for one in run) > len(run) > 1
+        if 2 * sum(one.start in apart for one in run) > len(run)
         for line in run
         if line.start in apart
     ]
@@ -249,8 +256,8 @@ def _counted(pages: Sequence[PageRecord]) -> list[tuple[str, int]]:
     return _titled(far, pages) if begins_soon and _LEAST_HEADINGS <= len(far) <= most else []
 
 
-def _listed(pages: Sequence[PageRecord]) -> list[tuple[str, int]]:
-    """(title, start) of the lines that a list of contents with page numbers names; none where most of them are not found."""
+def _entries(pages: Sequence[PageRecord]) -> tuple[list[str], list[tuple[str, int]]]:
+    """The titles of a list of contents with page numbers, as `_key` gives them, and (text, start) of the lines behind it."""
     first = next(
         (at for at, page in enumerate(pages[: len(pages) // 4 + 1]) if _CONTENTS.search(page.text)), len(pages)
     )
@@ -266,8 +273,14 @@ def _listed(pages: Sequence[PageRecord]) -> list[tuple[str, int]]:
             entries.append(_key(found["title"]))
             wrapped = at + 1
         at += 1
+    return entries, lines[wrapped:]
+
+
+def _listed(pages: Sequence[PageRecord]) -> list[tuple[str, int]]:
+    """(title, start) of the lines that a list of contents with page numbers names; none where most of them are not found."""
+    entries, lines = _entries(pages)
     names = set(entries)
-    places = [(key, text, start) for text, start in lines[wrapped:] if names and (key := _key(text)) in names]
+    places = [(key, text, start) for text, start in lines if names and (key := _key(text)) in names]
     headed: list[tuple[str, int]] = []
     for entry in entries:
         behind = next((at for at, (key, _, _) in enumerate(places) if key == entry), None)
@@ -284,7 +297,11 @@ def _key(title: str) -> str:
 
 def _in_capitals(pages: Sequence[PageRecord]) -> list[tuple[str, int]]:
     """(title, start) of the lines in capitals that stand only once, with text behind them; none where they are few."""
-    lines = list(_alone(_CAPITALS, pages))
+    named = {entry[:_ALIKE_LETTERS] for entry in _entries(pages)[0]}
+    lines = [line for line in _alone(_CAPITALS, pages) if not _PADDED.search(line.title)]
+    lines = [
+        line for line in lines if not named or any(one.startswith(_key(line.title)[:_ALIKE_LETTERS]) for one in named)
+    ]
     ends = [*(line.start for line in lines[1:]), pages[-1].end_char if pages else 0]
     apart = [line for line, end in zip(lines, ends, strict=False) if end - line.start >= _APART_CHARS]
     times = Counter(line.title.strip(_MARKS) for line in apart)

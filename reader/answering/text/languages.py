@@ -20,7 +20,7 @@ _BEGINS = (
         re.compile(
             rf"(?:(?:in|an|auf|aus|bei|für|mit|nach|seit|um|unter|von|zu[mr]?|über|bis|ab)? ?(?:welche[mnrs]?|we[nmr]|wessen)"
             rf"|wie(?:so|viele?)?|wo(?:her|hin|mit|von|für|zu|ran|rin|bei)?|wann|warum|weshalb|was (?:{_BEHIND_WAS})|wird|werden"
-            r"|kommt|gibt|hat|haben|ist|sind|kann|darf|muss|nenne|fasse|hallo|guten|danke|dank)\b",
+            r"|kommt|gibt|hat|haben|ist|sind|kann|darf|muss|brauch(?:t|en)|nenne|fasse|hallo|guten|danke|dank)\b",
             re.I,
         ),
     ),
@@ -28,7 +28,8 @@ _BEGINS = (
         "fr",
         re.compile(
             r"(?:(?:à|de|dans|en|sur|pour|par|avec|chez|depuis|jusqu['’ ]?à)? ?(?:quel(?:le)?s?|quoi|qui|quand|combien|où)|comment"
-            r"|pourquoi|que|est-ce|y a-t-il|bonjour|salut|bonsoir|merci)\b|qu['’]",
+            r"|pourquoi|que|est-ce|y a-t-il|bonjour|salut|bonsoir|merci)\b|qu['’]"
+            r"|[^?]{1,80}?\w-(?:t-on|(?:t-)?(?:ils?|elles?))\b",
             re.I,
         ),
     ),

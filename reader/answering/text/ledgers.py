@@ -15,6 +15,8 @@ from reader.answering.text.tables import Row, Table
 from reader.answering.text.values import Value, decimal_sign, is_missing
 from storage import PageRecord
 
+_MOST_TURNED = 40
+"""A table with more rows or columns compares no things that stand side by side."""
 _COUNTED = re.compile(r"\d{1,9}")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _UNITS = stems("unit einheit unité unidad currency währung devise moneda")
@@ -62,6 +64,12 @@ class Ledger(Grid):
     def labels(self) -> list[int]:
         """The columns that may say what each row is."""
         return [column for column in self.texts if not self.is_code(column)]
+
+    def typed_share(self) -> float:
+        """How many of the columns behind the first have days, values of a kind, or yes and no."""
+        own = range(1, len(self.fields))
+        typed = [one for one in own if one in {*self.days, *self.amounts} or self.is_yes_or_no(one)]
+        return len(typed) / len(own)
 
     def is_name(self, column: int) -> bool:
         """Whether the numbers of a column name its rows: years, or whole numbers in order in the first column."""
@@ -115,18 +123,28 @@ def ledgers(pages: Sequence[PageRecord], tables: Sequence[Table], title: str) ->
     """The tables of a document whose columns have names, without the rows that sum up others."""
     for table in tables:
         rows = [row for row in table.rows if not _sums_up(row)]
-        if not table.names or not all(table.names) or len(rows) < 2 or table.is_prose:
+        if not table.names or not all(table.names[1:]) or len(rows) < 2 or table.is_prose:
             continue
-        things = tuple(Thing(row.text, ((row.start_char, row.end_char),)) for row in rows)
+        spans = tuple((row.start_char, row.end_char) for row in rows)
+        things = tuple(Thing(row.text, (span,)) for row, span in zip(rows, spans, strict=True))
         cells = tuple(tuple(row.cell(column) for column in range(len(table.names))) for row in rows)
-        yield Ledger(
-            things,
-            table.names,
-            cells,
-            "",
-            f"{heading_of(table, pages)} {title}",
-            decimal_sign(row.text for row in rows),
-        )
+        about, decimal = f"{heading_of(table, pages)} {title}", decimal_sign(row.text for row in rows)
+        ledger = Ledger(things, table.names, cells, "", about, decimal)
+        if max(len(rows), len(table.names)) <= _MOST_TURNED and all(row[0] for row in cells):
+            first = (table.first.start_char, table.first.end_char)
+            across = tuple(Thing(name, (first,)) for name in table.names[1:])
+            columns = tuple(zip(table.names, *cells, strict=True))[1:]
+            turned = Ledger(
+                across,
+                ("", *(row[0] for row in cells)),
+                tuple((name, *own) for name, *own in columns),
+                "",
+                about,
+                decimal,
+                (first, *spans),
+            )
+            ledger = max(ledger, turned, key=Ledger.typed_share)
+        yield ledger
 
 
 def _sums_up(row: Row) -> bool:

@@ -103,9 +103,17 @@ _MEASURES = (
         "length",
         takes_any_field=True,
     ),
+    Measure(
+        r"(?:warm|hott)(?:er|est)|(?:wärm|heiß)(?:er|e?st)\w*|plus chaude?s?|más (?:cálid|caluros)[oa]s?",
+        r"(?:cold|cool)(?:er|est)|(?:kält|kühl)(?:er|e?st)\w*|plus froide?s?|más frí[oa]s?",
+        ("temperature temperatur température temperatura",),
+        "°c °f °",
+    ),
     SIZE,
     NUMBER,
 )
+MORE, LESS = ("|".join(getattr(one, way) for one in _MEASURES if one is not NUMBER) for way in ("more", "less"))
+"""All words for more and for less of something, such as *longer*."""
 HOW_MUCH = re.compile(r"\W*(?:by )?(?:how (?:much|many)|(?:um )?wie ?viel\w*|(?:de )?combien|cuánt[oa]s?)(?!\w)", re.I)
 """How questions for a quantity begin."""
 _OR = [

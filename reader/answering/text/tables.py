@@ -28,6 +28,8 @@ _RULES = frozenset("|:- \t\r\n")
 _FIGURE = re.compile(r"[^\w\n]*\d[\d.,:\s%–-]*[^\w\n]*")
 _QUANTITY = re.compile(r"[^\w\n]*\d")
 """A cell that begins like this has a figure, maybe with its unit, or a date."""
+_MARK = re.compile(r"yes|no|ja|nein|oui|non|sí|[✓✔✗✘]", re.I)
+"""A cell that says yes or no."""
 _WHOLE = re.compile(r"\d[\d.,\s]*")
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d(?:\s*[–/-]\s*\d\d(?:\d\d)?)?")
 _UNIT = re.compile(r" \(([^()\d\s][^()]{0,11})\)$")
@@ -147,7 +149,8 @@ class Table:
             return ()
         if any(_FIGURE.fullmatch(name) and not _YEAR.fullmatch(name) for name in names):
             return ()
-        return names if any(_QUANTITY.match(text) for row in self.rows for text, _ in row.cells) else ()
+        has_values = any(_QUANTITY.match(text) or _MARK.fullmatch(text) for row in self.rows for text, _ in row.cells)
+        return names if has_values and not any(map(_MARK.fullmatch, names)) else ()
 
     @cached_property
     def is_prose(self) -> bool:
@@ -332,12 +335,34 @@ def _on_page(page: PageRecord) -> Iterator[Table]:
             runs.append([])
     # A first row that ends with an amount names no columns; a few such rows may be the end of a table.
     own = [
-        Table(rows[0], tuple(rows[1:]))
+        _table(rows, page)
         for rows in runs
         if rows and (len(rows) < _FEWEST_ITEMS or not _AMOUNT_LAST.search(rows[0].text))
     ]
     yield from own
     yield from _lists(page, {row.start_char for table in own for row in (table.first, *table.rows)})
+
+
+def _table(rows: Sequence[Row], page: PageRecord) -> Table:
+    """A table of some rows; where its heading has two, *Oxygen* below *Summer* is called "Summer Oxygen"."""
+    first, second = rows[0], rows[min(1, len(rows) - 1)]
+    above, below = ([text for text, _ in row.cells] for row in (first, second))
+    if len(above) != len(below) or below[0] not in ("", above[0]) or any(map(_QUANTITY.match, [*above, *below])):
+        return Table(first, tuple(rows[1:]))
+    # A cell over several columns gives its text to the first of them or to all; one over both rows stands in either or in both.
+    spread = [next((one for one in reversed(above[: at + 1]) if one), "") for at in range(len(above))]
+    columns = zip(pairwise(spread), pairwise(below), strict=True)
+    if len(rows) < 3 or not any(
+        over == other and low and lower not in ("", low) for (over, other), (low, lower) in columns
+    ):
+        return Table(first, tuple(rows[1:]))
+    names = [
+        name if low in ("", name) else f"{over} {low}".strip()
+        for name, over, low in zip(above, spread, below, strict=True)
+    ]
+    text = page.text[first.start_char - page.start_char : second.end_char - page.start_char]
+    cells = tuple((name, first.start_char) for name in names)
+    return Table(Row(text, first.start_char, cells), tuple(rows[2:]))
 
 
 def _lists(page: PageRecord, taken: Set[int]) -> Iterator[Table]:

@@ -44,6 +44,7 @@ _UNITS: dict[str, dict[float, str]] = {
     },
     "volume": {0.001: r"ml|millilit(?:re|er)s?", 0.01: "cl", 1: r"l|lit(?:re|er)s?|litern?|litros?"},
     "share": {1: r"%|per ?cent|percent|prozent|pour cent|por ciento"},
+    "data": {0.001: "kb", 1: "mb", 1000: "gb", 1e6: "tb"},
     "money": {1: r"[£$€¥]|euros?|dollars?|pounds sterling|francs?|chf|eur|gbp|usd"},
     "area": {1: r"m²|sq\.? ?m|square met(?:re|er)s?|quadratmetern?|mètres carrés|metros cuadrados"},
 }

@@ -1,7 +1,8 @@
 """Tables without ruling lines: lines whose cells white space alone sets apart, in the same places in several lines.
 
-The cells are parted by bars; nothing else of the lines changes. It is done only where it is certain: rows of figures under one
-another. Prose in columns, contents with page numbers, lists and numbered equations stay as they are.
+The cells are parted by bars; cells of several lines are put together, and nothing else of the lines changes. It is done only where
+it is certain: rows of figures under one another. Prose in columns, contents with page numbers, lists and numbered equations stay as
+they are.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ Edit = tuple[int, int, str]
 _LINE = re.compile(r"[^\r\n]+")
 _FIGURE = re.compile(r"\S\s+\S{0,3}\d")
 """A word that may be a figure, and is not the first of its line."""
+_FIGURES = re.compile(r"(?<=\s)\S{0,3}\d")
 _NEAR_LINES = 6
 """Lines of PDFium's text within which three have digits where a table may be."""
 _SPACE = re.compile(r"(?<=\S)\s+(?=\S)")
@@ -55,6 +57,11 @@ _MOST_HEADS = 3
 _HEAD_GAP = 0.4
 """In ems, between the names of two columns; the words of prose are nearer together."""
 _MOST_LINES = 400
+_MOST_LINES_OF_CELL = 8
+_MOST_WRAPPED = 24
+"""Lines behind the first one of a table's last row."""
+_MOST_STEP = 1.6
+"""In ems, from a line of a cell to the next."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,106 @@ def column_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[list[Edit
             above = max(start + first - _MOST_HEADS, 0)
             rows = [_row(text, string, line) for line in lines[above : min(start + last, above + _MOST_LINES)]]
             yield from _tables(rows, start + first - above)
+
+
+def wrapped_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[list[Edit]]:
+    """Yield what belongs in place of a table whose cells have several lines, all from their row's top on: a line for each row."""
+    if len(list(itertools.islice(figures_of(string), 2 * _LEAST_ROWS))) < 2 * _LEAST_ROWS:
+        return  # as on nearly all pages of a book
+    if sum(map(_has_figures, string.splitlines())) < _LEAST_ROWS:
+        return
+    lines = _lines(text, string)
+    firsts = [at for at, line in enumerate(lines) if _has_figures(string[slice(*line)])]
+    firsts = [at for at in firsts if _has_wide_gap(text, string, lines[at])]
+    # Beside those of the rows, a line at the page's head or foot may have a figure behind a wide gap.
+    for skipped, left in itertools.product(range(2), range(2)):
+        tops = firsts[skipped : len(firsts) - left]
+        if len(tops) < _LEAST_ROWS or tops[-1] - tops[0] > _MOST_LINES:
+            return
+        above = max(tops[0] - _MOST_LINES_OF_CELL, 0)
+        rows = [_row(text, string, line) for line in lines[above : tops[-1] + _MOST_WRAPPED]]
+        if found := _wrapped(rows, [at - above for at in tops]):
+            begin, end, said = found
+            yield [(lines[above + begin][0], lines[above + end - 1][1], "\n" + "\n".join(said) + "\n")]
+            return
+
+
+def _wrapped(rows: Sequence[_Row | None], tops: Sequence[int]) -> tuple[int, int, list[str]] | None:
+    """Where among lines a table begins and ends, and its rows; None where they are none.
+
+    Args:
+        tops: the lines that its rows begin with.
+    """
+    begin, end = tops[0], tops[-1] + 1
+    inside = [row for row in rows[begin:end] if row]
+    if len(inside) < end - begin or len({row.turn for row in inside}) > 1:
+        return None
+    levels = [row.baseline + _LEVEL for at in tops if (row := rows[at])]
+    strips = _between(inside)
+    while end < len(rows) and (row := rows[end]) and row.turn == inside[0].turn and row.baseline < levels[-1]:
+        wider, columns = _between([*inside, row]), {_column(word, strips) for word in row.words}
+        if len(wider) < len(strips) or len(columns) > 1 or 0 in columns:
+            break
+        strips, end, inside = wider, end + 1, [*inside, row]
+    heads: list[_Row] = []
+    while begin and (row := rows[begin - 1]) and row.turn == inside[0].turn and row.baseline > levels[0]:
+        if len(wider := _between([row, *heads, *inside])) < len(strips):
+            break
+        strips, begin, heads = wider, begin - 1, [row, *heads]
+    ends = [*levels[1:], -math.inf]
+    cells = [
+        [
+            [(row, cell) for row in inside if top > row.baseline > low and (cell := _cells(row, strips)[at])]
+            for at in range(len(strips) + 1)
+        ]
+        for top, low in zip(levels, ends, strict=True)
+    ]
+    # No line may stand above the first row or within two.
+    if sum(len(cell) for row in cells for cell in row) < sum(
+        map(bool, itertools.chain(*(_cells(row, strips) for row in inside)))
+    ) or not _is_wrapped(cells):
+        return None
+    head = [[(row, cell) for row in heads if (cell := _cells(row, strips)[at])] for at in range(len(strips) + 1)]
+    said = [
+        " | ".join(" ".join(word.text for _, words in cell for word in words) for cell in row) for row in [head, *cells]
+    ]
+    return begin, end, [row.rstrip(" |") for row in said if row.strip(" |")]
+
+
+def _has_figures(line: str) -> bool:
+    """Whether two words behind the first of a line may be figures."""
+    return len(_FIGURES.findall(line)) > 1
+
+
+def _between(rows: Sequence[_Row]) -> list[Strip]:
+    """The white strips that no word of some lines touches."""
+    right, strips = math.inf, list[Strip]()
+    size = max(row.size for row in rows)
+    for word in sorted((word for row in rows for word in row.words), key=lambda word: word.left):
+        if word.left - right > _STRIP * size:
+            strips.append((right, word.left))
+        right = max(word.right, right) if right < math.inf else word.right
+    return strips
+
+
+def _is_wrapped(rows: Sequence[Sequence[Sequence[tuple[_Row, list[_Word]]]]]) -> bool:
+    """Whether all cells begin at their row's top, with a column of figures, and some have several lines."""
+    for row in rows:
+        # A line that goes on in the first cell, or with a figure, may be a row of its own.
+        if len(row[0]) != 1:
+            return False
+        for lines in row:
+            levels = [line.baseline for line, _ in lines]
+            steps = [before - behind for before, behind in itertools.pairwise(levels)]
+            is_top = not levels or abs(levels[0] - row[0][0][0].baseline) < _LEVEL
+            if not is_top or any(not 0 < step < _MOST_STEP * lines[0][0].size for step in steps):
+                return False
+            if any(_is_figure(words) for _, words in lines[1:]):
+                return False
+    columns = list(zip(*rows, strict=True))[1:]
+    has_figures = any(all(len(cell) == 1 and _is_figure(cell[0][1]) for cell in column) for column in columns)
+    most = max(len(cell) for row in rows for cell in row)
+    return len(columns) > 1 and has_figures and 1 < most <= _MOST_LINES_OF_CELL
 
 
 def _lines(text: pypdfium2.PdfTextPage, string: str) -> list[tuple[int, int]]:

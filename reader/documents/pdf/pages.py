@@ -247,7 +247,7 @@ class Pages:
                     edits += table
                     order = order if all(_is_within(edit, order) for edit in table) else []
         edits += placed
-        for bars in columns.column_edits(text, shown):
+        for bars in itertools.chain(columns.column_edits(text, shown), columns.wrapped_edits(text, shown)):
             # Where a bar stands in place of what is left out, it does not have to be left out once more.
             others = [edit for edit in edits if edit[2] or not any(a <= edit[0] and edit[1] <= b for a, b, _ in bars)]
             edits = others + bars if _apart(bars, others) else edits
