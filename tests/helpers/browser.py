@@ -23,10 +23,12 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not 
 PATIENCE_MS = 150_000
 """Three servers that start at the same time, beside other work, take a minute until a decoder answers."""
 sync_api.expect.set_options(timeout=PATIENCE_MS)
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSERS = "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"
+"""The first is without windows of its own, and takes least of the processor."""
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome on the PATH"),
+    pytest.mark.skipif(CHROMIUM is None, reason=f"none of {', '.join(BROWSERS)} on the PATH"),
 ]
 ARTIFACTS = ROOT / "test-artifacts"
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
