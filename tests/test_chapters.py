@@ -278,3 +278,11 @@ def test_a_chapter_of_parts_alone_is_told_by_its_parts() -> None:
     assert [line[:28] for line in answer.text.splitlines()] == [
         f"{at} Of day {at}: Now began da" for at in ("2.1", "2.2")
     ]
+
+
+def test_parts_belong_to_a_chapter_whose_number_stands_behind_its_word() -> None:
+    text = "".join(
+        f"Chapter {number}: Days\n\n{number}.1 Of day {number}\n\nNow began day {number}.\n\n{PROSE}\n\n\n"
+        for number in (1, 2, 3)
+    )
+    assert said("Summarise chapter 2", text).startswith("2.1 Of day 2: Now began day 2.")

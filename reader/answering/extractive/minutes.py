@@ -33,7 +33,7 @@ _SIDES = {
     ),
     "abstained": (
         r"abstain(?:ed)?(?: from voting)?|enthielt sich|enthielten sich|sich enthalten|abstenue?s?|abstuv(?:o|ieron)",
-        r"abstain(?:ed|ing)|abstentions?|enthaltung(?:en)?|abstention|abstenci(?:ón|ones)",
+        r"abstain(?:ed|ing)|abstentions?|enthaltung(?:en)?|abstenci(?:ón|ones)",
     ),
 }
 """How a question, and how a line of minutes, calls each side of a vote."""
@@ -70,7 +70,7 @@ _PRESENCE = {
     ),
     "chair": (
         r"chaired|was in the chair|took the chair|presided|führte den vorsitz|hatte den vorsitz|(?:a )?présid(?:ait|é)|presidió",
-        r"in the chair|chair(?:man|woman|person)?|vorsitz|présidence|président[e]?|preside|presidencia",
+        r"in the chair|chair(?:man|woman|person)?|vorsitz|présidence|présidente?|preside|presidencia",
     ),
 }
 """How a question asks who was there, and what a line begins with that says so."""

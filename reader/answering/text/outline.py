@@ -186,9 +186,9 @@ def _stems(title: str) -> set[str]:
 
 
 def _is_part(part: Section, of: str) -> bool:
-    """Whether a section's number is that of another's title with one more behind it: 3.1 and 3."""
-    printed = re.match(r"\D*[\d.]*\d", of)
-    return printed is not None and bool(re.match(rf"{re.escape(printed[0])}\.\d", part.title))
+    """Whether a section's number is that of another's title with one more behind it: 3.1 and 3, or Chapter 3."""
+    number = re.search(r"\d(?:[\d.]*\d)?", of)
+    return number is not None and bool(re.match(rf"\D*{re.escape(number[0])}\.\d", part.title))
 
 
 def abstract(source: Source) -> Section | None:
