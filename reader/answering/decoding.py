@@ -187,8 +187,8 @@ class Decoding:
         if not self.takes_sentence or self._tells_what_happened:
             return []
         most = _TOLD if self.aim.told_about else 1
-        needs_next = followed(self.question) or self.is_unsure or self.aim.is_event
-        adding = not (is_yes_or_no(self.question) or self.is_unsure or self.aim.is_event)
+        tells_more = self.is_unsure or self.aim.is_event  # the sentence behind tells it
+        needs_next, adding = tells_more or followed(self.question), not (tells_more or is_yes_or_no(self.question))
         passages = self.attached.passages
         said = statements(passages, self.aim.stated_about, self._model.encoder, most, adding=adding)
         said = [whole(one, passages) for one in said]
