@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -72,6 +74,24 @@ def test_a_document_of_a_shelf_has_one_index(tiny_model: Model, store: Store) ->
     records = [read(document, tiny_model, store).memory for document in (hide(), make_document(90, "Another"))]
     shelf = attach_shelf(records, tiny_model, store)
     assert shelf.passages.each == [one.passages for one in shelf.each]
+
+
+def test_an_attached_memory_is_gone_with_its_last_name(tiny_model: Model, store: Store) -> None:
+    records = [read(document, tiny_model, store).memory for document in (hide(), make_document(90, "Another"))]
+    shelf = attach_shelf(records, tiny_model, store)
+    for question in (
+        QUESTION_ABOUT_FACT,
+        "Which of the documents mention Mira?",
+        "Compare what each document says about Mira.",
+    ):
+        answered(shelf, tiny_model, question, look_again="auto")
+    memory = weakref.ref(shelf.memory)
+    gc.disable()
+    try:
+        del shelf
+        assert memory() is None
+    finally:
+        gc.enable()
 
 
 def test_evidence_says_which_document(tiny_model: Model, store: Store) -> None:

@@ -106,12 +106,17 @@ class AttachedMemory:
     def each(self) -> tuple[AttachedMemory, ...]:
         """The same memory for each document, with this document alone in sight."""
         vectors = [(own,) for own in self.vectors] if self.vectors else [None] * len(self.sources)
-        return tuple(replace(self, sources=(one,), vectors=own) for one, own in zip(self.sources, vectors, strict=True))
+        alone = tuple(
+            replace(self, sources=(one,), vectors=own) for one, own in zip(self.sources, vectors, strict=True)
+        )
+        for one, passages in zip(alone, self.passages.each, strict=True):
+            vars(one)["passages"] = passages  # those that are there need no second index
+        return alone
 
     @functools.cached_property
     def passages(self) -> Passages:
         """What can be looked at again, with an index over its words."""
-        return Passages(self.sources, self.vectors, lambda: [one.passages for one in self.each])
+        return Passages(self.sources, self.vectors)
 
     @functools.cached_property
     def references(self) -> tuple[tuple[str, int, int], ...]:

@@ -109,17 +109,11 @@ def _whole_sentences(pages: Sequence[PageRecord]) -> tuple[PageRecord, ...]:
 class Passages:
     """All passages of the attached documents, in order, with an index over their words."""
 
-    def __init__(
-        self,
-        sources: Sequence[Source],
-        vectors: Sequence[SentenceVectors] | None = None,
-        each: Callable[[], list[Passages]] | None = None,
-    ) -> None:
+    def __init__(self, sources: Sequence[Source], vectors: Sequence[SentenceVectors] | None = None) -> None:
         """Cut the sources into passages.
 
         Args:
             vectors: of the sentences of each source, where all have them.
-            each: gives the passages of each source, where something else keeps them.
         """
         self._read = read = {source.document_id: source.read for source in sources}
         self.tables = {document_id: tables(pages) for document_id, pages in read.items()}
@@ -135,13 +129,10 @@ class Passages:
         self._index = TextIndex(f"{passage.header}\n{passage.text}" for passage in self.all)
         self._vectors = dict(zip(self.first_char, vectors or (), strict=False))
         self._sources = sources
-        self._each = each
 
     @functools.cached_property
     def each(self) -> list[Passages]:
         """Those of each document, with an index of their own."""
-        if self._each:
-            return self._each()
         vectors = [[self._vectors[source.document_id]] if self._vectors else None for source in self._sources]
         return [Passages([source], own) for source, own in zip(self._sources, vectors, strict=True)]
 
