@@ -237,6 +237,6 @@ def _unmarked(line: str) -> str | None:
     if bare.startswith(("```", "~~~")) or (len(bare) > 2 and _RULES.issuperset(bare)):
         return None
     if len(bare) > 1 and bare[0] == bare[-1] == "|":
-        return bare[1:-1].strip()
+        return bare.strip("| ")
     marks = _BLOCK_MARKS.match(line)
     return line[marks.end() :] if marks else line

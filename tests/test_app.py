@@ -862,6 +862,7 @@ def test_the_pages_looked_at_again_are_named_once_each() -> None:
         ("## Costs\n\nA [map](https://example.org) ~~was~~ is.", "Costs\n\nA map was is."),
         ("> Never *touch* it.\n- one\n1. two", "Never touch it.\n- one\n1. two"),
         ("| oil | cost |\n| --- | ---: |\n| *whale* | £40 |", "oil | cost\nwhale | £40"),
+        ("| | home | farm |\n| --- | --- | --- |\n| a year | £48 | |", "home | farm\na year | £48"),
         ("*One half.", "One half."),
         ("the other half.**", "the other half."),
         ("5 * 3 = 15, a*b, snake_case, f(*rest)", "5 * 3 = 15, a*b, snake_case, f(*rest)"),
