@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from helpers.answers import Scripted, answered, attached_to
 from helpers.documents import one_page
+from helpers.effort import little_effort
 
 from reader.answering.extractive.entries import entry
+from reader.answering.extractive.extract import extract
 from reader.answering.extractive.manuals import in_manual
 from reader.answering.extractive.minutes import in_minutes
 from reader.answering.passages import Passages, Source
@@ -293,3 +295,33 @@ def test_votes_attendance_and_speakers_are_told_by_minutes_and_interviews(questi
 def test_votes_are_told_in_four_languages(question: str, text: str, answer: str | None) -> None:
     found = in_minutes(question, [Source("d", "A", (PageRecord("d", 1, "1", 0, len(text), text),), len(text))])
     assert (found and found.text) == answer
+
+
+ASKED = [
+    *("What does --jobs do?", "Since which version is keep_days there?", "What does exit code 12 mean?"),
+    *("Who voted against?", "Who was absent?", "What did Ann say about the wall?", "Who is Ann's wife?"),
+    *("Define osmosis.", "What is the difference between osmosis and diffusion?", "Give an example of osmosis."),
+    *("Does the school have a meter fitted?", "Which room has the most devices?", "How many chapters are there?"),
+]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "| " * 150_000,
+            "| a | b |\n" * 20_000,
+            "--jobs, -j\n" * 15_000,
+            "Ann: wall\n\n" * 15_000,
+            "Ann Bell, " * 15_000,
+        ),
+        *("Against: Ann" * 10_000, "osmosis and diffusion. " * 7_000, "3.1.2 keep_days; " * 9_000, "(" * 100_000),
+    ],
+    ids=lambda text: repr(text[:12]),
+)
+def test_no_way_to_an_answer_takes_the_square_of_a_hostile_page(text: str) -> None:
+    asked = Source("d", "Pages", (PageRecord("d", 1, "1", 0, len(text), text),), len(text))
+    with little_effort():
+        passages = Passages([asked])
+        for question in ASKED:
+            extract(question, question, [asked], passages, None)

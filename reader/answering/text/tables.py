@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from reader.answering.text.words import STOP_WORDS, stem
 from reader.reading import ROW
@@ -350,7 +350,7 @@ def _table(rows: Sequence[Row], page: PageRecord) -> Table:
     if len(above) != len(below) or below[0] not in ("", above[0]) or any(map(_QUANTITY.match, [*above, *below])):
         return Table(first, tuple(rows[1:]))
     # A cell over several columns gives its text to the first of them or to all; one over both rows stands in either or in both.
-    spread = [next((one for one in reversed(above[: at + 1]) if one), "") for at in range(len(above))]
+    spread = list(accumulate(above, lambda before, own: own or before))
     columns = zip(pairwise(spread), pairwise(below), strict=True)
     if len(rows) < 3 or not any(
         over == other and low and lower not in ("", low) for (over, other), (low, lower) in columns
