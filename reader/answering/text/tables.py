@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 from reader.answering.text.words import STOP_WORDS, stem
 from reader.reading import ROW
@@ -345,17 +345,20 @@ def _on_page(page: PageRecord) -> Iterator[Table]:
 
 def _table(rows: Sequence[Row], page: PageRecord) -> Table:
     """A table of some rows; where its heading has two, *Oxygen* below *Summer* is called "Summer Oxygen"."""
-    first, second = rows[0], rows[min(1, len(rows) - 1)]
+    with_one = Table(rows[0], tuple(rows[1:]))
+    if len(rows) < 3:
+        return with_one
+    first, second = rows[:2]
     above, below = ([text for text, _ in row.cells] for row in (first, second))
     if len(above) != len(below) or below[0] not in ("", above[0]) or any(map(_QUANTITY.match, [*above, *below])):
-        return Table(first, tuple(rows[1:]))
+        return with_one
     # A cell over several columns gives its text to the first of them or to all; one over both rows stands in either or in both.
-    spread = list(accumulate(above, lambda before, own: own or before))
+    spread: list[str] = []
+    for text in above:
+        spread.append(text or (spread[-1] if spread else ""))
     columns = zip(pairwise(spread), pairwise(below), strict=True)
-    if len(rows) < 3 or not any(
-        over == other and low and lower not in ("", low) for (over, other), (low, lower) in columns
-    ):
-        return Table(first, tuple(rows[1:]))
+    if not any(over == other and low and lower not in ("", low) for (over, other), (low, lower) in columns):
+        return with_one
     names = [
         name if low in ("", name) else f"{over} {low}".strip()
         for name, over, low in zip(above, spread, below, strict=True)
