@@ -51,12 +51,8 @@ class Aim:
     @classmethod
     def of(cls, question: str, earlier: Sequence[tuple[str, str]] = ()) -> Aim:
         """The aim of a question in the words in which it is answered, behind earlier questions and their answers."""
-        told_about, kinds, role, is_reason = (
-            said_about(question),
-            asks_for(question),
-            role_asked(question),
-            asks_why(question),
-        )
+        told_about, is_reason = said_about(question), asks_why(question)
+        kinds, role = asks_for(question), role_asked(question)
         # A question with words of its own needs none of the turn before it: they would lead to that turn's sentence.
         is_bare = len(content_words(question)) < _OWN_WORDS
         own = searched(question, earlier) if is_bare else question

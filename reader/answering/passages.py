@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
@@ -267,12 +267,8 @@ class Passages:
         return [row for span in seen.rows_outside for row in self._cut_out(passage.document_id, *span)]
 
     def _cut_out(self, document_id: str, start_char: int, end_char: int) -> list[Passage]:
-        """A stretch of one page of a document, by its characters."""
-        return [
-            passage_of(page, start_char - page.start_char, end_char - page.start_char)
-            for (owner, _), page in self._pages.items()
-            if owner == document_id and page.start_char <= start_char < page.end_char
-        ]
+        own = (page for (owner, _), page in self._pages.items() if owner == document_id)
+        return cut_out(own, start_char, end_char)
 
     def in_document_order(self, chosen: Sequence[Passage]) -> tuple[Passage, ...]:
         """Passages as they stand in the attached documents, one document after another."""
@@ -324,6 +320,15 @@ def passage_of(page: PageRecord, start: int, end: int) -> Passage:
     """The passage from character start to end of a page's own text."""
     first = page.start_char
     return Passage(page.document_id, page.number, page.label, first + start, first + end, page.text[start:end])
+
+
+def cut_out(pages: Iterable[PageRecord], start_char: int, end_char: int) -> list[Passage]:
+    """A stretch of one of a document's pages, by the document's characters; none where it begins on none of them."""
+    return [
+        passage_of(page, start_char - page.start_char, end_char - page.start_char)
+        for page in pages
+        if page.start_char <= start_char < page.end_char
+    ]
 
 
 def sentence_at(page: PageRecord, char: int) -> Passage:

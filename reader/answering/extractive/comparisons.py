@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from reader.answering.extractive.overview import Overview
-from reader.answering.passages import Passage, Passages, Source, passage_of
+from reader.answering.passages import Passage, Passages, Source, cut_out
 from reader.answering.refusal import NOT_SAID
 from reader.answering.text.languages import YES_OR_NO
 from reader.answering.text.measures import (
@@ -142,12 +142,8 @@ class Found:
     def places(self) -> list[Passage]:
         """The rows, lines or the sentence that the values stand in."""
         spans = {span for thing in self.things for span in thing.spans}
-        return [
-            passage_of(page, start - page.start_char, end - page.start_char)
-            for start, end in sorted(spans.union(self.grid.field_spans[self.field : self.field + 1]))
-            for page in self.source.pages
-            if page.start_char <= start < page.end_char
-        ]
+        spans |= {*self.grid.field_spans[self.field : self.field + 1]}
+        return [place for span in sorted(spans) for place in cut_out(self.source.pages, *span)]
 
     @property
     def sentence(self) -> str:

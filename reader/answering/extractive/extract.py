@@ -35,10 +35,9 @@ def extract(
     """
     if before := quoted(asked):
         said = extract(before, before, sources, passages, encoder)
-        lines = (
-            [f"{place(one.label)}: {' '.join(one.text.split()).strip('| ')}" for one in said.passages] if said else []
-        )
-        return Overview("\n".join(dict.fromkeys(lines)), said.passages) if said and lines else None
+        found = said.passages if said else ()
+        lines = (f"{place(one.label)}: {' '.join(one.text.split()).strip('| ')}" for one in found)
+        return Overview("\n".join(dict.fromkeys(lines)), found) if found else None
     return (
         choose(passages, question, encoder)
         or in_manual(asked, sources, passages)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reader.answering.extractive.overview import Overview
-from reader.answering.passages import Passage, Passages, Source, passage_of
+from reader.answering.passages import Passage, Passages, Source, cut_out, passage_of
 from reader.answering.refusal import NOT_SAID
 from reader.answering.text.excerpts import excerpt
 from reader.answering.text.records import LINE, heading_above
@@ -156,15 +156,12 @@ def _rows(name: str, kind: str, table: Table, source: Source) -> Iterator[_Entry
         own = [at for at in range(min(2, len(row.cells))) if key.fullmatch(row.cell(at))]
         if not own or (kind and not re.search("code|status|error|exit|signal|fehler|erreur", columns[0], re.I)):
             continue
-        page = next((one for one in source.read if one.start_char <= row.start_char < one.end_char), None)
-        if page is None:
-            continue
         cells = [(columns[at] if at < len(columns) else "", text) for at, (text, _) in enumerate(row.cells)]
         telling = [text for _, text in cells[1:] if len(text.split()) >= _SAYS or text.endswith(".")]
         others = [f"{column}: {text}" for at, (column, text) in enumerate(cells) if at not in own and text]
         said = " ".join(text if text[-1] in ".!?" else f"{text}." for text in telling) or "; ".join(others)
-        start = row.start_char - page.start_char
-        yield _Entry(passage_of(page, start, start + len(row.text)), said, tuple(cells))
+        for place in cut_out(source.read, row.start_char, row.start_char + len(row.text)):
+            yield _Entry(place, said, tuple(cells))
 
 
 def _lines(name: str, kind: str, page: PageRecord) -> Iterator[_Entry]:

@@ -1,7 +1,7 @@
 """Who voted for what, who was there, and who said what, by the words of minutes and interviews, without a decoder.
 
 Votes and attendance stand in lines such as "Against: Belling, Fenn." and "Present: …"; in an interview each turn begins with its
-speaker. Small decoders name one of several, or whoever is named near by. In English, German, French and Spanish.
+speaker. Small decoders give one name of several, or that of somebody else near by. In English, German, French and Spanish.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reader.answering.passages import Passage, Source, passage_of, sentences_of
 from reader.answering.refusal import NOT_SAID
 from reader.answering.text.numerals import ANY_NUMERAL
 from reader.answering.text.outline import sections
-from reader.answering.text.records import is_alike, stems
+from reader.answering.text.records import has_alike, stems
 from reader.answering.text.things import DETERMINERS
 from reader.answering.text.words import bare, mention, subject_words, words_of
 from storage import PageRecord
@@ -149,8 +149,8 @@ def _words(about: str, question: str) -> frozenset[str]:
 
 
 def _voted(side: str, words: frozenset[str], source: Source, *, is_count: bool) -> Overview | None:
-    """Who voted so, or how many, in the sections that have all words that say on what; nobody where they give a count alone, or
-    where minutes name nobody there."""
+    """Who voted so, or how many, in the sections that have all words of what was voted on. The document does not say who if these
+    give a number alone, or if minutes name nobody."""
     line = re.compile(
         rf"(?:(?<![\w,] )(?<!\w)(?:{_SIDES[side][1]})\**\s?: ?\**|\b(?:{_SIDES[side][1]}) \()(?P<said>(?-i:{_NAMES}))",
         re.I,
@@ -161,8 +161,7 @@ def _voted(side: str, words: frozenset[str], source: Source, *, is_count: bool) 
     is_counted = False
     for page, start, end in _items(source):
         text = page.text[start:end]
-        own = stems(text)
-        if all(any(is_alike(word, other) for other in own) for word in words):
+        if has_alike(words, stems(text)):
             counts = list(count.finditer(text))
             is_counted = is_counted or bool(counts and _A_VOTE.search(text))
             for one in counts if is_count else (*line.finditer(text), *sentence.finditer(text)):
@@ -222,8 +221,7 @@ def _said(who: str, words: frozenset[str], turns: Sequence[_Turn]) -> Overview |
     said = {at: [one for one in sentences_of(turns[at].said) if not one.rstrip().endswith("?")] for at in own}
 
     def has_all(*texts: str) -> bool:
-        known = stems(" ".join(texts))
-        return all(any(is_alike(word, other) for other in known) for word in words)
+        return has_alike(words, stems(" ".join(texts)))
 
     fits = {at: 2 * has_all(*said[at]) + (at > 0 and has_all(turns[at - 1].said)) for at in own if said[at]}
     if not any(fits.values()):

@@ -47,7 +47,7 @@ _ENDED = re.compile(r"[.!?…][\"'”’»)\]*_]*\Z")
 _MOST_CHARS, _SENTENCE_CHARS = 160, 400
 _NEAR_CHARS = 80
 _APART = 3
-"""So many words stand between two things that are told apart, and not just named together."""
+"""A sentence that has at least so many words between two things says something of each; with fewer it only names both."""
 
 
 def of_terms(question: str, sources: Sequence[Source]) -> Overview | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -60,6 +60,11 @@ def is_alike(word: str, other: str) -> bool:
     shorter, longer = sorted((len(word), len(other)))
     least = max(_LEAST_LETTERS, shorter - 1)
     return word == other or (least <= shorter and longer < 2 * shorter and word[:least] == other[:least])
+
+
+def has_alike(words: Iterable[str], known: Collection[str]) -> bool:
+    """Whether each of some words without endings has one that is alike among others."""
+    return all(any(is_alike(word, other) for other in known) for word in words)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ they are.
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
 import math
 import re
@@ -120,13 +121,14 @@ def wrapped_edits(text: pypdfium2.PdfTextPage, string: str) -> Iterator[list[Edi
     lines = _lines(text, string)
     firsts = [at for at, line in enumerate(lines) if _has_figures(string[slice(*line)])]
     firsts = [at for at in firsts if _has_wide_gap(text, string, lines[at])]
+    row_at = functools.cache(lambda at: _row(text, string, lines[at]))
     # Beside those of the rows, a line at the page's head or foot may have a figure behind a wide gap.
     for skipped, left in itertools.product(range(2), range(2)):
         tops = firsts[skipped : len(firsts) - left]
         if len(tops) < _LEAST_ROWS or tops[-1] - tops[0] > _MOST_LINES:
             return
         above = max(tops[0] - _MOST_LINES_OF_CELL, 0)
-        rows = [_row(text, string, line) for line in lines[above : tops[-1] + _MOST_WRAPPED]]
+        rows = [row_at(at) for at in range(above, min(tops[-1] + _MOST_WRAPPED, len(lines)))]
         if found := _wrapped(rows, [at - above for at in tops]):
             begin, end, said = found
             yield [(lines[above + begin][0], lines[above + end - 1][1], "\n" + "\n".join(said) + "\n")]
@@ -194,7 +196,7 @@ def _between(rows: Sequence[_Row]) -> list[Strip]:
 def _is_wrapped(rows: Sequence[Sequence[Sequence[tuple[_Row, list[_Word]]]]]) -> bool:
     """Whether all cells begin at their row's top, with a column of figures, and some have several lines."""
     for row in rows:
-        # A line that goes on in the first cell, or with a figure, may be a row of its own.
+        # A row whose first cell has a second line may be two rows, and so may one with a figure in a lower line.
         if len(row[0]) != 1:
             return False
         for lines in row:
